@@ -121,8 +121,8 @@ int32_t pts_posix_temp_name(const char *path, char *temp) {
     while (length > 0 && ((unsigned char)base[length] & 0xc0u) == 0x80u) length--;
   }
   if (folder >= PTS_PATH_MAX) return too_long();
-  int n = snprintf(temp, PTS_PATH_MAX, "%.*s.%.*s.%016llx.tmp", (int)folder, path, (int)length, base,
-                   (unsigned long long)pts_os_random());
+  int n = snprintf(temp, PTS_PATH_MAX, "%.*s.%.*s.%016llx.tmp", (int)folder, path, (int)length,
+                   base, (unsigned long long)pts_os_random());
   return n < 0 || n >= PTS_PATH_MAX ? too_long() : 0;
 }
 
