@@ -93,8 +93,13 @@ void pts_os_detail(char *text, size_t size) {
 
 static int32_t too_long(void) { return pts_posix_failed(ENAMETOOLONG); }
 
+static int32_t no_file_name(void) {
+  return pts_posix_refused(PTS_E_INVALID, "the path does not end in a file name");
+}
+
 int32_t pts_posix_parent(const char *path, char *parent) {
   const char *slash = strrchr(path, '/');
+  if ((slash == NULL ? path : slash + 1)[0] == '\0') return no_file_name();
   if (slash == NULL) {
     strcpy(parent, ".");
     return 0;
@@ -114,7 +119,7 @@ int32_t pts_posix_temp_name(const char *path, char *temp) {
   const char *base = slash == NULL ? path : slash + 1;
   size_t folder = (size_t)(base - path);
   size_t length = strlen(base);
-  if (length == 0) return pts_posix_refused(PTS_E_INVALID, "the path does not end in a file name");
+  if (length == 0) return no_file_name();
   if (length > TEMP_BASE_MAX) {
     length = TEMP_BASE_MAX;
     /* Not in the middle of a character: some file systems only take whole UTF-8. */

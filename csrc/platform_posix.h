@@ -17,7 +17,7 @@ int32_t pts_posix_refused(int32_t code, const char *words);
  * afterwards. */
 int32_t pts_posix_path_failed(int error, const char *path);
 
-/* The folder of path, "." where it names none. */
+/* The folder of path, "." where it names none. INVALID when path ends in no file name. */
 int32_t pts_posix_parent(const char *path, char *parent);
 /* A hidden random name beside path. */
 int32_t pts_posix_temp_name(const char *path, char *temp);
