@@ -1,0 +1,46 @@
+/**
+ * The platforms there is a native library for. build.zig has the same names for its targets.
+ *
+ * @module
+ */
+
+/** A native library as it travels inside a module of ffi/prebuilt. */
+export interface Prebuilt {
+  /** Bytes of the library. */
+  size: number;
+  /** SHA-256 of the library, in hexadecimal. */
+  sha256: string;
+  /** The library, compressed with gzip, in base64. */
+  gzip: string;
+}
+
+/** What differs between the platforms. */
+export interface Platform {
+  /** The library's file name in zig-out/lib/<platform>. */
+  fileName: string;
+  /** Imports the platform's module of ffi/prebuilt. */
+  load: () => Promise<{ default: Prebuilt | null }>;
+}
+
+const linux = "libprometheus_tiny_shared.so";
+const macos = "libprometheus_tiny_shared.dylib";
+const windows = "prometheus_tiny_shared.dll";
+
+/**
+ * Every supported platform. The imports are literals, because only those need no permission and are
+ * seen by whoever packs the module; only the one of the running platform is ever evaluated.
+ */
+export const platforms: Readonly<Record<string, Platform>> = {
+  linux_x86_64: { fileName: linux, load: () => import("./prebuilt/linux_x86_64.ts") },
+  linux_aarch64: { fileName: linux, load: () => import("./prebuilt/linux_aarch64.ts") },
+  macos_x86_64: { fileName: macos, load: () => import("./prebuilt/macos_x86_64.ts") },
+  macos_aarch64: { fileName: macos, load: () => import("./prebuilt/macos_aarch64.ts") },
+  windows_x86_64: { fileName: windows, load: () => import("./prebuilt/windows_x86_64.ts") },
+  windows_aarch64: { fileName: windows, load: () => import("./prebuilt/windows_aarch64.ts") },
+};
+
+/** The running platform's name, which is a key of {@linkcode platforms} if it is supported. */
+export function platformName(): string {
+  const os = Deno.build.os === "darwin" ? "macos" : Deno.build.os;
+  return `${os}_${Deno.build.arch}`;
+}
