@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -69,44 +70,27 @@ int32_t pts_os_create(const char *path, uint32_t permissions, pts_fd *out, char 
   return pts_posix_create_named(path, permissions, out, temp);
 }
 
-/* rename, but not over anything: for file systems without hard links. */
-static int rename_new(const char *from, const char *to) {
+int pts_posix_rename_new(const char *from, const char *to) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
-static int give_name(pts_fd fd, const char *temp, const char *path) {
-  if (*temp == '\0') {
-    char name[PROC_FD_SIZE];
-    proc_fd_name(fd, name);
-    return linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-  }
-  if (link(temp, path) == 0) return unlink(temp);
-  if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) return -1;
-  return rename_new(temp, path);
-}
-
-static int32_t publish_new(pts_fd fd, const char *temp, const char *path) {
-  if (give_name(fd, temp, path) == 0) return 0;
+static int32_t name_unnamed(pts_fd fd, const char *path) {
+  char name[PROC_FD_SIZE];
+  proc_fd_name(fd, name);
+  if (linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0) return 0;
   int error = errno;
-  if (*temp != '\0') unlink(temp);
   int32_t code = pts_posix_path_failed(error, path);
   return error == EEXIST ? PTS_E_LOCKED : code;
 }
 
 int32_t pts_os_publish(pts_fd fd, const char *temp, const char *path, bool replace) {
-  if (!replace) return publish_new(fd, temp, path);
-  char made[PTS_PATH_MAX];
-  const char *from = temp;
-  if (*temp == '\0') { /* only a name can be renamed */
-    int32_t result = pts_posix_temp_name(path, made);
-    if (result == 0) result = publish_new(fd, temp, made);
-    if (result != 0) return result == PTS_E_LOCKED ? PTS_E_IO : result;
-    from = made;
-  }
-  if (rename(from, path) == 0) return 0;
-  int error = errno;
-  unlink(from);
-  return pts_posix_path_failed(error, path);
+  if (*temp != '\0') return pts_posix_publish_named(temp, path, replace);
+  if (!replace) return name_unnamed(fd, path);
+  char made[PTS_PATH_MAX]; /* only a name can be renamed */
+  int32_t result = pts_posix_temp_name(path, made);
+  if (result == 0) result = name_unnamed(fd, made);
+  if (result != 0) return result == PTS_E_LOCKED ? PTS_E_IO : result;
+  return pts_posix_publish_named(made, path, true);
 }
 
 /* ---- space ----------------------------------------------------------------------------------- */
@@ -166,12 +150,14 @@ int32_t pts_os_space(pts_fd fd, uint64_t *free_bytes) {
   return 0;
 }
 
-const char *pts_posix_base_folder(unsigned number) {
+bool pts_posix_base_folder(unsigned number, char *base) {
   static const char *const variables[] = {NULL, "XDG_RUNTIME_DIR", "TMPDIR", NULL, NULL};
   static const char *const folders[] = {"/dev/shm", NULL, NULL, "/var/tmp", "/tmp"};
-  if (number >= sizeof folders / sizeof *folders) return NULL;
+  if (number >= sizeof folders / sizeof *folders) return false;
   const char *folder = variables[number] != NULL ? getenv(variables[number]) : folders[number];
-  return folder != NULL ? folder : "";
+  int n = snprintf(base, PTS_PATH_MAX, "%s", folder != NULL ? folder : "");
+  if (n >= PTS_PATH_MAX) *base = '\0';
+  return true;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
@@ -241,6 +227,20 @@ uint64_t pts_os_random(void) {
   return (seed ^ (uint64_t)(uintptr_t)&number ^ (uint64_t)getpid() << 40) * 0x9e3779b97f4a7c15u;
 }
 
-void pts_posix_pin_library(void) {
-  /* Linked with -z nodelete (build.zig). */
+/* One key for the process; a thread's value is its hook. Our code is still there when the destructor
+ * runs, because the library is linked with -z nodelete (build.zig). */
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static bool exit_key_made;
+
+static void run_exit_hook(void *hook) { ((void (*)(void))hook)(); }
+
+static void make_exit_key(void) {
+  exit_key_made = pthread_key_create(&exit_key, run_exit_hook) == 0;
+}
+
+void pts_os_at_thread_exit(void (*hook)(void)) {
+  pthread_once(&exit_once, make_exit_key);
+  /* Without a key (a process has 1024) attachments stay until the process ends. */
+  if (exit_key_made) pthread_setspecific(exit_key, (void *)hook);
 }

@@ -203,6 +203,30 @@ int32_t pts_posix_create_named(const char *path, uint32_t permissions, pts_fd *o
   return result;
 }
 
+static int32_t publish_new(const char *temp, const char *path) {
+  int failed = link(temp, path);
+  if (failed == 0) {
+    unlink(temp);
+    return 0;
+  }
+  /* Some file systems have no hard links; EMLINK: or not that many. */
+  bool no_links = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK;
+  if (no_links) failed = pts_posix_rename_new(temp, path);
+  if (failed == 0) return 0;
+  int error = errno;
+  unlink(temp);
+  int32_t code = pts_posix_path_failed(error, path);
+  return error == EEXIST ? PTS_E_LOCKED : code;
+}
+
+int32_t pts_posix_publish_named(const char *temp, const char *path, bool replace) {
+  if (!replace) return publish_new(temp, path);
+  if (rename(temp, path) == 0) return 0;
+  int error = errno;
+  unlink(temp);
+  return pts_posix_path_failed(error, path);
+}
+
 void pts_os_close(pts_fd fd) {
   if (fd != PTS_NO_FD) close((int)fd);
 }
@@ -349,8 +373,8 @@ int32_t pts_os_private_folder(uint64_t want, char *path, size_t size, bool *fell
   int32_t first_failure = 0;
   uint64_t most = 0;
   bool found = false;
-  const char *base;
-  for (unsigned number = 0; (base = pts_posix_base_folder(number)) != NULL; number++) {
+  char base[PTS_PATH_MAX];
+  for (unsigned number = 0; pts_posix_base_folder(number, base); number++) {
     uint64_t free_bytes = 0;
     int32_t result = try_folder(base, candidate, sizeof candidate, &free_bytes);
     if (result != 0) {
@@ -461,21 +485,3 @@ static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
 void pts_os_process_lock(void) { pthread_mutex_lock(&process_mutex); }
 
 void pts_os_process_unlock(void) { pthread_mutex_unlock(&process_mutex); }
-
-/* One key for the process; a thread's value is its hook. */
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static pthread_key_t exit_key;
-static bool exit_key_made;
-
-static void run_exit_hook(void *hook) { ((void (*)(void))hook)(); }
-
-static void make_exit_key(void) {
-  pts_posix_pin_library();
-  exit_key_made = pthread_key_create(&exit_key, run_exit_hook) == 0;
-}
-
-void pts_os_at_thread_exit(void (*hook)(void)) {
-  pthread_once(&exit_once, make_exit_key);
-  /* Without a key (a process has 128 or more) attachments stay until the process ends. */
-  if (exit_key_made) pthread_setspecific(exit_key, (void *)hook);
-}

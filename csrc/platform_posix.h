@@ -23,6 +23,8 @@ int32_t pts_posix_parent(const char *path, char *parent);
 int32_t pts_posix_temp_name(const char *path, char *temp);
 /* A new file with such a name. */
 int32_t pts_posix_create_named(const char *path, uint32_t permissions, pts_fd *out, char *temp);
+/* pts_os_publish of such a file. The temporary name is gone afterwards, whatever the result. */
+int32_t pts_posix_publish_named(const char *temp, const char *path, bool replace);
 /* The descriptor, or a copy of it that is none of 0, 1, 2: what a program prints to a closed and
  * reused standard output must not land in a store. Takes fd; -1 with errno. */
 int pts_posix_keep_off_stdio(int fd);
@@ -44,9 +46,10 @@ int32_t pts_posix_open_again(const char *path, pts_fd data, pts_fd *out);
 /* ---- the system's file for platform_posix.c -------------------------------------------------- */
 
 /* Where a private folder may be made, best first: number 0 is in memory where there is such a
- * folder. NULL after the last; "" for one that is not there now. */
-const char *pts_posix_base_folder(unsigned number);
-/* Keep the library's code mapped for as long as a thread may run its exit hook. */
-void pts_posix_pin_library(void);
+ * folder. base has PTS_PATH_MAX bytes and is empty for one that is not there now. False after the
+ * last. */
+bool pts_posix_base_folder(unsigned number, char *base);
+/* rename, but EEXIST instead of replacing. */
+int pts_posix_rename_new(const char *from, const char *to);
 
 #endif

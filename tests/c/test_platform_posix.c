@@ -325,8 +325,9 @@ static void expect_another_folder(void) {
 static void spoiled_private_folders_are_refused(void) {
   if (geteuid() != 0) return; /* needs a second user */
   struct stat st;
-  int n = snprintf(nobodys, sizeof nobodys, "%s/prometheus-tiny-shared-%u",
-                   pts_posix_base_folder(0), NOBODY);
+  char base[PTS_PATH_MAX];
+  CHECK(pts_posix_base_folder(0, base));
+  int n = snprintf(nobodys, sizeof nobodys, "%s/prometheus-tiny-shared-%u", base, NOBODY);
   CHECK(n > 0 && n < (int)sizeof nobodys);
   if (lstat(nobodys, &st) == 0) return; /* somebody uses it */
   CHECK_EQUAL(symlink(test_folder, nobodys), 0);
