@@ -1,0 +1,108 @@
+/**
+ * What the runners of tools/ share: running a program, and counting.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+
+/** The project's folder. */
+export const root = dirname(import.meta.dirname!);
+
+/** The environment of what uses the native library: it is unpacked here and not in the user's home. */
+export const libraryEnvironment: Record<string, string> = {
+  PROMETHEUS_TINY_SHARED_DIR: join(root, ".native"),
+};
+
+/** How many checks passed and failed. */
+export interface Count {
+  passed: number;
+  failed: number;
+}
+
+/** Adds counts up. */
+export function sum(counts: Count[]): Count {
+  return {
+    passed: counts.reduce((total, count) => total + count.passed, 0),
+    failed: counts.reduce((total, count) => total + count.failed, 0),
+  };
+}
+
+/** Prints the last line, which other programs read, and ends this one accordingly. */
+export function finish(count: Count): never {
+  console.log(`${count.passed} passed, ${count.failed} failed`);
+  Deno.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
+}
+
+/** Runs a command in the project's folder with its output on ours; whether it succeeded. */
+export async function run(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<boolean> {
+  const { success } = await new Deno.Command(command, { args, cwd: root, env, stdin: "null" })
+    .spawn().status;
+  return success;
+}
+
+const programTimeoutMs = 300_000;
+
+/**
+ * Runs a test program in C. It prints its failures, may end with "N passed, M failed", and fails by
+ * its exit code; without that line it counts as one test.
+ */
+export async function runTestProgram(
+  name: string,
+  command: string[],
+  env: Record<string, string> = {},
+): Promise<Count> {
+  const started = performance.now();
+  const child = new Deno.Command(command[0], {
+    args: command.slice(1),
+    env,
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill("SIGKILL");
+  }, programTimeoutMs);
+  const { success, code, signal, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+
+  const text = new TextDecoder().decode(stdout);
+  const printed = /^(\d+) passed, (\d+) failed\s*$/m.exec(text.trimEnd().split("\n").at(-1)!);
+  const count = printed
+    ? { passed: Number(printed[1]), failed: Number(printed[2]) }
+    : { passed: success ? 1 : 0, failed: 0 };
+  // A program that failed did so in at least one test, whatever it managed to print.
+  if (!success) count.failed = Math.max(count.failed, 1);
+
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const verdict = count.failed === 0 ? "ok" : "FAILED";
+  console.log(
+    `${name} ... ${verdict}: ${count.passed} passed, ${count.failed} failed (${seconds} s)`,
+  );
+  if (count.failed > 0) {
+    console.log(text + new TextDecoder().decode(stderr));
+    if (timedOut) console.log(`killed after ${programTimeoutMs / 1000} s`);
+    else if (!success) console.log(signal ? `ended by ${signal}` : `exit code ${code}`);
+  }
+  return count;
+}
+
+/** The names in a folder of the project that a pattern accepts, sorted; none if it is not there. */
+export function list(folder: string, pattern: RegExp): string[] {
+  try {
+    return [...Deno.readDirSync(join(root, folder))]
+      .filter((entry) => entry.isFile && pattern.test(entry.name))
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

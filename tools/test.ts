@@ -1,0 +1,89 @@
+/**
+ * Runs the tests and ends with one line, "N passed, M failed", over all of them.
+ *
+ *     deno task test          the tests of C and of TypeScript
+ *     deno task test:c        only those of C
+ *     deno task test:soak     only the long ones
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { build, zigBuild } from "./build.ts";
+import {
+  type Count,
+  finish,
+  libraryEnvironment,
+  list,
+  root,
+  run,
+  runTestProgram,
+  sum,
+} from "./run.ts";
+
+const parts: Record<string, () => Promise<Count>> = {
+  c: testC,
+  deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"]),
+  soak: () => testDeno("the long tests", ["tests/soak"]),
+};
+
+async function testC(): Promise<Count> {
+  await zigBuild(["test-programs"], "the tests of C");
+  const suffix = Deno.build.os === "windows" ? ".exe" : "";
+  const counts: Count[] = [];
+  for (const file of list("tests/c", /^test_.*\.c$/)) {
+    const name = file.slice(0, -".c".length);
+    counts.push(await runTestProgram(name, [join(root, "zig-out", "test", name + suffix)]));
+  }
+  return sum(counts);
+}
+
+async function testDeno(what: string, args: string[]): Promise<Count> {
+  await build();
+  console.error(`Running ${what} ...`);
+  const folder = await Deno.makeTempDir({ prefix: "prometheus-tiny-shared-test-" });
+  try {
+    const report = join(folder, "report.xml");
+    const success = await run(
+      Deno.execPath(),
+      ["test", "--allow-all", "--permit-no-files", `--junit-path=${report}`, ...args],
+      libraryEnvironment,
+    );
+    const count = await readReport(report);
+    // Not every failure belongs to a test: types, an exception between tests.
+    if (!success) count.failed = Math.max(count.failed, 1);
+    return count;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Adds up the suites of a JUnit report; ignored tests count as neither. */
+async function readReport(path: string): Promise<Count> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return sum([...text.matchAll(/<testsuite ([^>]*)>/g)].map(([, attributes]) => {
+    const number = (name: string) =>
+      Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0);
+    const failed = number("failures") + number("errors");
+    return { passed: number("tests") - number("disabled") - failed, failed };
+  }));
+}
+
+const names = Deno.args.length > 0 ? Deno.args : ["c", "deno"];
+const unknown = names.filter((name) => !(name in parts));
+if (unknown.length > 0) {
+  console.error(
+    `error: no tests ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`,
+  );
+  Deno.exit(2);
+}
+const counts: Count[] = [];
+for (const name of names) {
+  try {
+    counts.push(await parts[name]());
+  } catch (error) {
+    console.error(`error: ${(error as Error).message}`);
+    counts.push({ passed: 0, failed: 1 });
+  }
+}
+finish(sum(counts));
