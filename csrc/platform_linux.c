@@ -227,8 +227,8 @@ uint64_t pts_os_random(void) {
   return (seed ^ (uint64_t)(uintptr_t)&number ^ (uint64_t)getpid() << 40) * 0x9e3779b97f4a7c15u;
 }
 
-/* One key for the process; a thread's value is its hook. Our code is still there when the destructor
- * runs, because the library is linked with -z nodelete (build.zig). */
+/* One key for the process; a thread's value is its hook. Our code is still there when the
+ * destructor runs, because the library is linked with -z nodelete (build.zig). */
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static bool exit_key_made;

@@ -9,7 +9,7 @@
 
 #define MIB (1024u * 1024u)
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void open_reports_what_is_missing(void) {
   pts_fd fd = 0;
@@ -114,7 +114,7 @@ static void long_names_can_be_created(void) {
   pts_os_unlink(path);
 }
 
-/* ---- space ------------------------------------------------------------------------------------ */
+/* ---- space ----------------------------------------------------------------------------------- */
 
 static void allocated(pts_fd fd, uint64_t *bytes) {
   pts_file_id id;
@@ -200,7 +200,7 @@ static void a_private_folder_is_made(void) {
   CHECK_EQUAL(fell_back, strcmp(folder, again) != 0);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------ */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static void locks_exclude_each_other(void) {
   const char *path = in_folder("locks");
@@ -284,7 +284,7 @@ static void a_file_without_a_name_has_locks(void) {
   if (*temp != '\0') pts_os_unlink(temp);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static uint64_t wait_word;
 static uint32_t waits_over;
@@ -327,7 +327,7 @@ static void clocks_go(void) {
   CHECK(pts_os_clock_ms() > 1700000000000ull);
 }
 
-/* ---- processes and threads -------------------------------------------------------------------- */
+/* ---- processes and threads ------------------------------------------------------------------- */
 
 static uint32_t hooks_run;
 static uint32_t hooks_before_exit;

@@ -1,5 +1,5 @@
-/* test_platform_posix.c: what only Unix systems can be asked: links, FIFOs, owners, limits, and what
- * the kernel does for a process that is killed. */
+/* test_platform_posix.c: what only Unix systems can be asked: links, FIFOs, owners, limits, and
+ * what the kernel does for a process that is killed. */
 
 #define _GNU_SOURCE
 #include "test_platform.h"
@@ -33,7 +33,7 @@ static void in_child(void (*run)(void)) {
   CHECK_EQUAL(status, 0);
 }
 
-/* ---- what is refused -------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void links_are_refused(void) {
   const char *path = in_folder("link"), *target = in_folder("target");
@@ -134,7 +134,7 @@ static void missing_permission_is_told(void) {
   CHECK_EQUAL(rmdir(shut), 0);
 }
 
-/* ---- new files with a name -------------------------------------------------------------------- */
+/* ---- new files with a name ------------------------------------------------------------------- */
 
 static void named_temporary_files_are_published(void) {
   const char *path = in_folder("named");
@@ -177,7 +177,7 @@ static void permissions_are_those_asked_for(void) {
   pts_os_unlink(path);
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static void children_inherit_no_descriptor(void) {
   const char *path = in_folder("inherited");
@@ -220,7 +220,7 @@ static void open_without_descriptors(void) {
 
 static void too_few_descriptors_are_told(void) { in_child(open_without_descriptors); }
 
-/* ---- limits ----------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void grow_over_the_limit(void) {
   const char *path = in_folder("limited");
@@ -257,7 +257,7 @@ static void zeros_allocate_too(void) {
   pts_os_unlink(path);
 }
 
-/* ---- locks of processes ----------------------------------------------------------------------- */
+/* ---- locks of processes ---------------------------------------------------------------------- */
 
 static pts_os_locks parent_locks;
 
@@ -308,7 +308,7 @@ static void other_descriptors_free_no_lock(void) {
   pts_os_unlink(path);
 }
 
-/* ---- the private folder ----------------------------------------------------------------------- */
+/* ---- the private folder ---------------------------------------------------------------------- */
 
 /* The first folder as the user nobody would get it, spoiled by spoil before. */
 static char nobodys[PTS_PATH_MAX];
