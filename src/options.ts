@@ -1,0 +1,295 @@
+/**
+ * The constructor's options, checked and put together.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import {
+  checkLabelName,
+  compareBytes,
+  type LabelPair,
+  type Labels,
+  labelText,
+  type NameValidation,
+  shown,
+} from "./labels.ts";
+import type { StoreOptions } from "./store.ts";
+
+/** In which order a histogram's buckets are printed. */
+export type BucketOrder = "numeric" | "lexical";
+
+/**
+ * What the original's `cache_args` gave to Cache::FastMmap's constructor.
+ *
+ * The first six choose the file. The others are about a cache, whose entries expire and are evicted;
+ * a metric's never are, so these are accepted and have no effect.
+ */
+export interface CacheArgs {
+  /** The store's file, as `filename`. */
+  shareFile?: string | URL;
+  /** Start from an empty store, as `initFile`. */
+  initFile?: boolean;
+  /**
+   * The file's mode when it is made, under the process's umask.
+   *
+   * @default {0o600}
+   */
+  permissions?: number;
+  /**
+   * How much room the metrics get when the file is made: bytes, or text such as `"64m"`, `"1.5m"`,
+   * `"512k"`. A series and its name take about 512 bytes of it.
+   *
+   * @default {"64m"}
+   */
+  cacheSize?: number | string;
+  /** With `numPages`, another way to say `cacheSize`. Bytes, or text such as `"64k"`. */
+  pageSize?: number | string;
+  /** With `pageSize`, another way to say `cacheSize`. */
+  numPages?: number;
+  /** Without effect. */
+  startSlots?: unknown;
+  /** Without effect: a file is always validated. */
+  testFile?: unknown;
+  /** Without effect. */
+  expireTime?: unknown;
+  /** Without effect. */
+  serializer?: unknown;
+  /** Without effect. */
+  compressor?: unknown;
+  /** Without effect. */
+  enableStats?: unknown;
+  /** Without effect. */
+  context?: unknown;
+  /** Without effect. */
+  readCb?: unknown;
+  /** Without effect. */
+  writeCb?: unknown;
+  /** Without effect. */
+  writeAction?: unknown;
+  /** Without effect. */
+  deleteCb?: unknown;
+  /** Without effect. */
+  cacheNotFound?: unknown;
+  /** Without effect. */
+  allowRecursive?: unknown;
+  /** Without effect: metrics outlive who wrote them. */
+  emptyOnExit?: unknown;
+  /** Without effect: metrics outlive who wrote them. */
+  unlinkOnExit?: unknown;
+  /** Without effect. */
+  catchDeadlocks?: unknown;
+  /** Without effect. */
+  tombstoneExpireTime?: unknown;
+}
+
+/** Options of {@linkcode PrometheusTinyShared}. */
+export interface PrometheusTinySharedOptions {
+  /**
+   * The store's file, made if it is not there: a path or a `file:` URL. Every worker that gives the
+   * same one shares the metrics; `sharedFile("name")` is a good one. Without: a private, temporary
+   * store that is gone with its creator.
+   */
+  filename?: string | URL;
+  /**
+   * Start from an empty store. The file is replaced: workers that have it open keep the old one.
+   *
+   * @default {false}
+   */
+  initFile?: boolean;
+  /** The file's other options, as the original's `cache_args`. */
+  cacheArgs?: CacheArgs;
+  /** Labels that every series of this object gets. A call's own labels override them. */
+  defaultLabels?: Labels;
+  /**
+   * The order of a histogram's buckets: by their bounds, as Prometheus wants it, or by their text, as
+   * Prometheus::Tiny does it.
+   *
+   * @default {"numeric"}
+   */
+  bucketOrder?: BucketOrder;
+  /**
+   * Which names are valid: Prometheus's own set, or any text, quoted as Prometheus 3 reads it.
+   *
+   * @default {"legacy"}
+   */
+  nameValidation?: NameValidation;
+  /**
+   * How many workers (processes times threads) may have the file open at once, when it is made.
+   *
+   * @default {64}
+   */
+  maxWorkers?: number;
+  /**
+   * Told about what is odd but no error.
+   *
+   * @default {console.warn}
+   */
+  onWarning?: (message: string) => void;
+}
+
+/** The options in the form that the rest of the module uses. */
+export interface CheckedOptions {
+  readonly store: StoreOptions;
+  readonly defaults: readonly LabelPair[];
+  readonly validation: NameValidation;
+  readonly bucketOrder: BucketOrder;
+}
+
+type Type = "string" | "boolean" | "number" | "object" | "function";
+
+const known: { readonly [K in keyof Required<PrometheusTinySharedOptions>]: readonly Type[] } = {
+  filename: ["string", "object"],
+  initFile: ["boolean"],
+  cacheArgs: ["object"],
+  defaultLabels: ["object"],
+  bucketOrder: ["string"],
+  nameValidation: ["string"],
+  maxWorkers: ["number"],
+  onWarning: ["function"],
+};
+
+const anything: readonly Type[] = ["string", "boolean", "number", "object", "function"];
+
+const knownCacheArgs: { readonly [K in keyof Required<CacheArgs>]: readonly Type[] } = {
+  shareFile: ["string", "object"],
+  initFile: ["boolean", "number"],
+  permissions: ["number"],
+  cacheSize: ["number", "string"],
+  pageSize: ["number", "string"],
+  numPages: ["number"],
+  startSlots: anything,
+  testFile: anything,
+  expireTime: anything,
+  serializer: anything,
+  compressor: anything,
+  enableStats: anything,
+  context: anything,
+  readCb: anything,
+  writeCb: anything,
+  writeAction: anything,
+  deleteCb: anything,
+  cacheNotFound: anything,
+  allowRecursive: anything,
+  emptyOnExit: anything,
+  unlinkOnExit: anything,
+  catchDeadlocks: anything,
+  tombstoneExpireTime: anything,
+};
+
+/** Refuses unknown members and members of a wrong type. */
+export function checkMembers(
+  what: string,
+  value: unknown,
+  members: Readonly<Record<string, readonly string[]>>,
+): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${what} must be an object, not ${shown(value)}`);
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (!Object.hasOwn(members, key)) {
+      const names = Object.keys(members).join(", ");
+      throw new TypeError(`${what} has no member ${shown(key)}; it has ${names}`);
+    }
+    const types = members[key];
+    if (member === undefined || (types === anything && member === null)) continue;
+    if (member !== null && types.includes(typeof member)) continue;
+    throw new TypeError(`${what}.${key} must be a ${types.join(" or ")}, not ${shown(member)}`);
+  }
+}
+
+function oneOf<T extends string>(what: string, value: T | undefined, choices: readonly T[]): T {
+  if (value === undefined) return choices[0];
+  if (choices.includes(value)) return value;
+  const names = choices.map((choice) => `"${choice}"`).join(" or ");
+  throw new TypeError(`${what} must be ${names}, not ${shown(value)}`);
+}
+
+function whole(what: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new RangeError(`${what} must be a whole number from ${least} to ${most}, not ${value}`);
+}
+
+function filePath(what: string, file: string | URL | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  if (file instanceof URL && file.protocol === "file:") return fileURLToPath(file);
+  if (typeof file === "string" && file !== "" && !file.includes("\0")) return file;
+  throw new TypeError(`${what} must be a path or a file: URL, not ${describeFile(file)}`);
+}
+
+function describeFile(file: unknown): string {
+  return file instanceof URL ? file.href : shown(file);
+}
+
+/** Bytes of a size such as `"1.5m"`. */
+export function parseSize(what: string, size: number | string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmg]?)\s*$/i.exec(String(size));
+  if (match === null) {
+    throw new TypeError(
+      `${what} must be a number of bytes or a text such as "64m" or "512k", not ${shown(size)}`,
+    );
+  }
+  const factor = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[match[2].toLowerCase()]!;
+  return whole(what, Math.floor(Number(match[1]) * factor), 1, 2 ** 46);
+}
+
+function capacity({ cacheSize, pageSize, numPages }: CacheArgs): number | undefined {
+  if (cacheSize !== undefined) return parseSize("cacheArgs.cacheSize", cacheSize);
+  if (pageSize === undefined && numPages === undefined) return undefined;
+  const page = parseSize("cacheArgs.pageSize", pageSize ?? "64k");
+  return page * whole("cacheArgs.numPages", numPages ?? 89, 1, 2 ** 24);
+}
+
+function defaultPairs(
+  labels: Labels,
+  validation: NameValidation,
+  warn: (message: string) => void,
+): LabelPair[] {
+  const pairs: LabelPair[] = [];
+  for (const [name, value] of Object.entries(labels)) {
+    checkLabelName(name, validation);
+    if (value === undefined || value === null) {
+      warn(`label '${name}' has an undefined value, dropping it`);
+    } else {
+      pairs.push([name, labelText(name, value)]);
+    }
+  }
+  return pairs.sort(([a], [b]) => compareBytes(a, b));
+}
+
+/**
+ * Checks the constructor's options.
+ *
+ * @throws {TypeError | RangeError} if one is unknown or not valid
+ */
+export function checkOptions(options: PrometheusTinySharedOptions): CheckedOptions {
+  checkMembers("options", options, known);
+  const cacheArgs = options.cacheArgs ?? {};
+  checkMembers("cacheArgs", cacheArgs, knownCacheArgs);
+  const filename = filePath("filename", options.filename);
+  const shareFile = filePath("cacheArgs.shareFile", cacheArgs.shareFile);
+  if (filename !== undefined && shareFile !== undefined && filename !== shareFile) {
+    throw new TypeError(
+      `filename (${filename}) and cacheArgs.shareFile (${shareFile}) must not differ: give one`,
+    );
+  }
+  const { permissions } = cacheArgs;
+  const { maxWorkers } = options;
+  const onWarning = options.onWarning ?? console.warn;
+  const validation = oneOf("nameValidation", options.nameValidation, ["legacy", "utf8"]);
+  return {
+    store: {
+      filename: filename ?? shareFile,
+      initFile: options.initFile ?? Boolean(cacheArgs.initFile),
+      permissions: permissions === undefined
+        ? undefined
+        : whole("cacheArgs.permissions", permissions, 0o400, 0o777),
+      maxWorkers: maxWorkers === undefined ? undefined : whole("maxWorkers", maxWorkers, 1, 1024),
+      capacity: capacity(cacheArgs),
+      onWarning,
+    },
+    defaults: defaultPairs(options.defaultLabels ?? {}, validation, onWarning),
+    validation,
+    bucketOrder: oneOf("bucketOrder", options.bucketOrder, ["numeric", "lexical"]),
+  };
+}

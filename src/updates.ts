@@ -1,0 +1,252 @@
+/**
+ * The untyped methods: any name, any labels, at any time.
+ *
+ * Every method first tries what is remembered for its name and labels; a number that C does not know
+ * as a handle makes the native call fail, so a miss, a closed store and a full one all end in the slow
+ * method beside it, and the fast one has a single condition.
+ *
+ * @module
+ */
+
+import * as native from "../ffi/native.ts";
+import { StoreError } from "./errors.ts";
+import { defaultBuckets, type Families, type Family } from "./families.ts";
+import {
+  checkMetricName,
+  compareBytes,
+  type LabelPair,
+  labelPairs,
+  type Labels,
+  type NameValidation,
+  seriesKey,
+} from "./labels.ts";
+import { numberOf, timestampOf } from "./numbers.ts";
+import { Paths } from "./paths.ts";
+import type { Store } from "./store.ts";
+
+/** What the parts of one `PrometheusTinyShared` share. */
+export interface Context {
+  readonly store: Store;
+  readonly families: Families;
+  readonly defaults: readonly LabelPair[];
+  readonly validation: NameValidation;
+}
+
+type MaybeLabels = Labels | null | undefined;
+
+/** A call's labels as pairs, and whether its path may be remembered: not if it was warned about. */
+interface Resolved {
+  readonly pairs: LabelPair[];
+  readonly silent: boolean;
+}
+
+/** The untyped updates of one attachment. */
+export class Updates {
+  readonly #context: Context;
+  readonly #store: Store;
+  readonly #values: Paths<number>;
+  readonly #histograms: Paths<number>;
+  readonly #enums: Paths<number>;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#store = context.store;
+    const most = 4 * this.#store.seriesCapacity;
+    this.#values = new Paths(native.NONE, most);
+    this.#histograms = new Paths(native.NONE, most);
+    this.#enums = new Paths(native.NONE, most);
+  }
+
+  /** Forgets what a name led to, because its declaration may have changed. */
+  forget(name: string): void {
+    this.#values.forget(name);
+    this.#histograms.forget(name);
+    this.#enums.forget(name);
+  }
+
+  // ---- values
+
+  add(name: string, amount: unknown, labels: MaybeLabels): void {
+    const number = typeof amount === "number" ? amount : this.#amount(name, amount);
+    const handle = this.#values.find(name, labels);
+    if (native.add(this.#store.attachment, handle, number) !== 0) {
+      this.#addSlowly(name, number, labels);
+    }
+  }
+
+  #addSlowly(name: string, amount: number, labels: MaybeLabels): void {
+    const handle = this.#valueHandle(name, labels);
+    this.#done(name, handle < 0 ? handle : native.add(this.#store.attachment, handle, amount));
+  }
+
+  set(name: string, value: unknown, labels: MaybeLabels, timestamp: unknown): void {
+    const number = typeof value === "number" ? value : this.#setting(name, value);
+    if (timestamp !== undefined) {
+      this.#setAt(name, number, labels, timestampOf(timestamp));
+      return;
+    }
+    const handle = this.#values.find(name, labels);
+    if (native.set(this.#store.attachment, handle, number) !== 0) {
+      this.#setAt(name, number, labels, undefined);
+    }
+  }
+
+  #setAt(name: string, value: number, labels: MaybeLabels, at: number | undefined): void {
+    const known = this.#values.find(name, labels);
+    const handle = known === native.NONE ? this.#valueHandle(name, labels) : known;
+    this.#done(name, handle < 0 ? handle : this.#setHandle(handle, value, at));
+  }
+
+  #setHandle(handle: number, value: number, at: number | undefined): number {
+    const { attachment } = this.#store;
+    return at === undefined
+      ? native.set(attachment, handle, value)
+      : native.setAt(attachment, handle, value, at);
+  }
+
+  #valueHandle(name: string, labels: MaybeLabels): number {
+    const { pairs, silent } = this.#resolve(name, labels);
+    const family = this.#context.families.find(name);
+    const isState = family !== undefined && this.#spreadEnum(name, pairs, family);
+    const handle = this.#store.seriesForUpdate(
+      family?.kind ?? native.Kind.value,
+      seriesKey(name, pairs),
+    );
+    if (handle >= 0 && silent && !isState) this.#values.put(name, labels, handle);
+    return handle;
+  }
+
+  // ---- histograms
+
+  observe(name: string, value: unknown, labels: MaybeLabels): void {
+    const number = typeof value === "number" ? value : this.#amount(`${name}_sum`, value);
+    const handle = this.#histograms.find(name, labels);
+    if (native.observe(this.#store.attachment, handle, number) !== 0) {
+      this.#observeSlowly(name, number, labels);
+    }
+  }
+
+  #observeSlowly(name: string, value: number, labels: MaybeLabels): void {
+    const { pairs, silent } = this.#resolve(name, labels);
+    const declared = this.#context.families.find(name)?.buckets;
+    const handle = this.#histogramHandle(name, pairs, declared);
+    if (handle >= 0 && silent) this.#histograms.put(name, labels, handle);
+    this.#done(name, handle < 0 ? handle : native.observe(this.#store.attachment, handle, value));
+  }
+
+  /**
+   * A series that was observed before its buckets were declared keeps the default ones: two sets of
+   * buckets for the same labels would be two series of one text.
+   */
+  #histogramHandle(
+    name: string,
+    pairs: readonly LabelPair[],
+    declared: Float64Array<ArrayBuffer> | undefined,
+  ): number {
+    const key = seriesKey(name, pairs, "le");
+    const kind = native.Kind.histogram;
+    if (declared !== undefined) {
+      const older = this.#store.existingSeries(kind, key, defaultBuckets);
+      if (older !== undefined && this.#store.value(older) !== undefined) return older;
+    }
+    return this.#store.seriesForUpdate(kind, key, declared ?? defaultBuckets);
+  }
+
+  // ---- enums
+
+  enumSet(name: string, value: unknown, labels: MaybeLabels, timestamp: unknown): void {
+    this.#store.requireOpen();
+    const family = this.#context.families.find(name);
+    if (family?.enumLabel === undefined) {
+      throw new StoreError("NOT_FOUND", `enum not declared for '${name}'`);
+    }
+    const at = timestampOf(timestamp);
+    if (family.states.size === 0) return;
+    const state = family.states.get(String(value ?? "")) ?? -1;
+    const known = this.#enums.find(name, labels);
+    const handle = known === native.NONE ? this.#enumHandle(name, labels, family) : known;
+    this.#done(name, handle < 0 ? handle : this.#setHandle(handle, state, at));
+  }
+
+  #enumHandle(name: string, labels: MaybeLabels, family: Family): number {
+    const { pairs, silent } = this.#resolve(name, labels);
+    const label = family.enumLabel!;
+    const own = pairs.filter(([key]) => key !== label);
+    this.#gatherEnum(name, own, family);
+    const handle = this.#store.seriesForUpdate(native.Kind.enum, seriesKey(name, own, label));
+    if (handle >= 0 && silent) this.#enums.put(name, labels, handle);
+    return handle;
+  }
+
+  /**
+   * An enum is one series that is printed as a line for each state. Somebody updates such a line by
+   * itself: then the lines become series of their own, so that the last write to each line is what
+   * it shows. Says whether the pairs are such a line.
+   */
+  #spreadEnum(name: string, pairs: readonly LabelPair[], family: Family): boolean {
+    const { enumLabel: label, states } = family;
+    const state = pairs.find(([key]) => key === label)?.[1];
+    if (label === undefined || state === undefined || !states.has(state)) return false;
+    this.#enums.forget(name);
+    const own = pairs.filter(([key]) => key !== label);
+    const whole = this.#store.existingSeries(native.Kind.enum, seriesKey(name, own, label));
+    const current = whole === undefined ? undefined : this.#store.value(whole);
+    if (current === undefined) return true;
+    for (const [value, index] of states) {
+      const key = seriesKey(name, withLabel(own, label, value));
+      const handle = this.#store.seriesForUpdate(native.Kind.value, key);
+      const one = index === current.value ? 1 : 0;
+      this.#done(name, handle < 0 ? handle : this.#setHandle(handle, one, undefined));
+    }
+    this.#store.remove(whole!);
+    return true;
+  }
+
+  /** The opposite: `enumSet` takes the lines over that were updated by themselves. */
+  #gatherEnum(name: string, own: readonly LabelPair[], family: Family): void {
+    this.#values.forget(name);
+    for (const value of family.states.keys()) {
+      const key = seriesKey(name, withLabel(own, family.enumLabel!, value));
+      const line = this.#store.existingSeries(native.Kind.value, key);
+      if (line !== undefined && this.#store.value(line) !== undefined) this.#store.remove(line);
+    }
+  }
+
+  // ---- arguments and results
+
+  #resolve(name: string, labels: MaybeLabels): Resolved {
+    this.#store.requireOpen();
+    const { defaults, validation } = this.#context;
+    checkMetricName(name, validation);
+    let silent = true;
+    const pairs = labelPairs(defaults, labels, validation, (label) => {
+      silent = false;
+      this.#store.warn(`label '${label}' has an undefined value, dropping it`);
+    });
+    return { pairs, silent };
+  }
+
+  #amount(name: string, value: unknown): number {
+    const number = numberOf(value);
+    if (number !== undefined) return number;
+    this.#store.requireOpen();
+    this.#store.warn(`adjusting '${name}' by non-numeric value, adding 0 instead`);
+    return 0;
+  }
+
+  #setting(name: string, value: unknown): number {
+    const number = numberOf(value);
+    if (number !== undefined) return number;
+    this.#store.requireOpen();
+    this.#store.warn(`setting '${name}' to non-numeric value, using 0 instead`);
+    return 0;
+  }
+
+  #done(name: string, result: number): void {
+    if (result < 0) this.#store.updateFailed(result, name);
+  }
+}
+
+function withLabel(pairs: readonly LabelPair[], name: string, value: string): LabelPair[] {
+  return [...pairs, [name, value] as const].sort(([a], [b]) => compareBytes(a, b));
+}
