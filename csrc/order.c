@@ -1,0 +1,351 @@
+/*
+ * The order of the exposition, kept by each attachment for itself.
+ *
+ * I1: an order is made under no lock, then swapped in under the process lock if it is newer. Renders
+ *     under way keep the one they began with.
+ * I2: `series` of a family are sorted by label text; new ones are sorted among themselves and merged in, so that
+ *     a scrape after k new series costs k log n comparisons and one copy.
+ */
+#include "order.h"
+
+#include <stdlib.h>
+
+#include "atomics.h"
+
+/* ---- texts ---------------------------------------------------------------------------------------- */
+
+int pts_text_compare(pts_text x, pts_text y) {
+  uint32_t common = x.length < y.length ? x.length : y.length;
+  int c = common ? memcmp(x.bytes, y.bytes, common) : 0;
+  return c ? c : x.length < y.length ? -1 : x.length > y.length;
+}
+
+bool pts_record_printed(const pts_attachment *a, const pts_record *record, pts_text *printed) {
+  const pts_entry *entry = pts_entry_at(a, record->entry);
+  if (!entry || entry->kind != record->kind || entry->name_length > entry->length) return false;
+  uint32_t prefix = entry->kind == PTS_KIND_HISTOGRAM || entry->kind == PTS_KIND_ENUM ? 4 : 0;
+  *printed = (pts_text){pts_entry_bytes(entry) + prefix, entry->length};
+  return true;
+}
+
+/* Behind the quoted name in `{"name",labels}`. */
+static uint32_t quoted_name_end(pts_text printed) {
+  uint32_t i = 2;
+  while (i < printed.length && printed.bytes[i] != '"') i += printed.bytes[i] == '\\' ? 2 : 1;
+  return i + 1;
+}
+
+bool pts_record_labels(const pts_attachment *a, const pts_record *record, pts_text *labels) {
+  pts_text printed;
+  if (!pts_record_printed(a, record, &printed)) return false;
+  const pts_entry *entry = pts_entry_at(a, record->entry);
+  uint32_t start = entry->flags & PTS_SERIES_QUOTED ? quoted_name_end(printed) : entry->name_length;
+  /* then `{labels}`, `,labels}`, `}` or nothing */
+  if (start + 2 > printed.length)
+    *labels = (pts_text){printed.bytes, 0};
+  else
+    *labels = (pts_text){printed.bytes + start + 1, printed.length - start - 2};
+  return true;
+}
+
+bool pts_family_name(const pts_attachment *a, const pts_record *family, pts_text *name) {
+  const pts_entry *entry = pts_entry_at(a, family->entry);
+  if (!entry || entry->kind != PTS_KIND_FAMILY) return false;
+  *name = (pts_text){pts_entry_bytes(entry), entry->length};
+  return true;
+}
+
+/* ---- sorting: multikey quicksort, eight bytes at a time -------------------------------------------- */
+
+typedef struct item {
+  uint64_t key; /* the eight bytes at the current depth, big-endian */
+  pts_text text;
+  uint32_t record;
+} item;
+
+static uint64_t key_at(pts_text text, uint32_t depth) {
+  uint64_t key = 0;
+  for (uint32_t i = 0; i < 8; i++) {
+    uint32_t at = depth + i;
+    key = key << 8 | (at < text.length ? text.bytes[at] : 0);
+  }
+  return key;
+}
+
+static int compare_items(const item *x, const item *y) {
+  int c = pts_text_compare(x->text, y->text);
+  return c ? c : x->record < y->record ? -1 : x->record > y->record;
+}
+
+static void insertion_sort(item *items, uint32_t count) {
+  for (uint32_t i = 1; i < count; i++) {
+    item moving = items[i];
+    uint32_t j = i;
+    for (; j > 0 && compare_items(&moving, &items[j - 1]) < 0; j--) items[j] = items[j - 1];
+    items[j] = moving;
+  }
+}
+
+static void swap_items(item *x, item *y) {
+  item t = *x;
+  *x = *y;
+  *y = t;
+}
+
+static uint64_t median_key(const item *items, uint32_t count) {
+  uint64_t a = items[0].key, b = items[count / 2].key, c = items[count - 1].key;
+  if (a > b) return a < c ? a : b > c ? b : c;
+  return b < c ? b : a > c ? a : c;
+}
+
+static int compare_any(const void *x, const void *y) { return compare_items(x, y); }
+
+/*
+ * All items agree below depth, and their keys are those at depth. Texts usually end in no zero byte, so
+ * a key that ends in one means that its texts end here: few and told apart by record, or made up by somebody;
+ * those, and partitions that do not shrink (budget), are left to the library's sort.
+ */
+static void sort_items(item *items, uint32_t count, uint32_t depth, uint32_t budget) {
+  while (count > 12) {
+    if (budget-- == 0) {
+      qsort(items, count, sizeof *items, compare_any);
+      return;
+    }
+    uint64_t pivot = median_key(items, count);
+    uint32_t below = 0, i = 0, above = count;
+    while (i < above) {
+      if (items[i].key < pivot)
+        swap_items(&items[i++], &items[below++]);
+      else if (items[i].key > pivot)
+        swap_items(&items[i], &items[--above]);
+      else
+        i++;
+    }
+    sort_items(items, below, depth, budget);
+    uint32_t equal = above - below;
+    if (equal > 1 && (pivot & 0xff) != 0) {
+      for (uint32_t k = below; k < above; k++) items[k].key = key_at(items[k].text, depth + 8);
+      sort_items(items + below, equal, depth + 8, budget);
+    } else if (equal > 1) {
+      qsort(items + below, equal, sizeof *items, compare_any);
+    }
+    items += above;
+    count -= above;
+  }
+  insertion_sort(items, count);
+}
+
+#define SORT_BUDGET 96u
+
+static void sort_texts(item *items, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) items[i].key = key_at(items[i].text, 0);
+  sort_items(items, count, 0, SORT_BUDGET);
+}
+
+/* ---- making the next order ------------------------------------------------------------------------- */
+
+typedef struct builder {
+  pts_attachment *a;
+  const pts_order *old;
+  uint32_t used;     /* records there are now */
+  uint32_t *rank;    /* family record -> its position in the new order + 1 */
+  uint32_t *fresh;   /* per family and class: where its new items begin (family_count * 2 + 1) */
+  item *items;       /* new series, grouped by family and class */
+  uint32_t item_count;
+} builder;
+
+static uint32_t class_of(const pts_record *record) { return record->kind == PTS_KIND_HISTOGRAM; }
+
+/* The old families and the new ones in one sorted list. */
+static bool order_families(builder *b, pts_order *next) {
+  const pts_order *old = b->old;
+  uint32_t count = 0, old_count = old ? old->family_count : 0;
+  item *fresh = malloc((size_t)(b->used + 1) * sizeof *fresh);
+  if (!fresh) return false;
+  for (uint32_t n = old ? old->seen : 0; n < b->used; n++) {
+    const pts_record *record = pts_record_at(b->a, n);
+    pts_text name;
+    if (!record || record->kind != PTS_KIND_FAMILY || !pts_family_name(b->a, record, &name)) continue;
+    fresh[count++] = (item){0, name, n};
+  }
+  sort_texts(fresh, count);
+  next->families = calloc(old_count + count + 1, sizeof *next->families);
+  if (!next->families) {
+    free(fresh);
+    return false;
+  }
+  uint32_t i = 0, k = 0, out = 0;
+  while (i < old_count || k < count) {
+    pts_text name;
+    bool take_old = k == count;
+    if (!take_old && i < old_count && pts_family_name(b->a, &b->a->records[old->families[i].record], &name))
+      take_old = pts_text_compare(name, fresh[k].text) < 0;
+    next->families[out].record = take_old ? old->families[i++].record : fresh[k++].record;
+    b->rank[next->families[out].record] = out + 1;
+    out++;
+  }
+  next->family_count = out;
+  free(fresh);
+  return true;
+}
+
+/* The group (family and class) that a new series belongs to; false for families and broken records. */
+static bool group_of(const builder *b, uint32_t n, const pts_record **record, uint32_t *group) {
+  *record = pts_record_at(b->a, n);
+  if (!*record || (*record)->kind == PTS_KIND_FAMILY || (*record)->family >= b->used) return false;
+  uint32_t rank = b->rank[(*record)->family];
+  if (rank == 0) return false;
+  *group = 2 * (rank - 1) + class_of(*record);
+  return true;
+}
+
+/* New series into `items`, by group (counting sort), then each group sorted. */
+static bool gather(builder *b, uint32_t groups) {
+  const pts_record *record;
+  uint32_t group, from = b->old ? b->old->seen : 0;
+  for (uint32_t n = from; n < b->used; n++)
+    if (group_of(b, n, &record, &group)) b->fresh[group + 1]++;
+  for (uint32_t g = 0; g < groups; g++) b->fresh[g + 1] += b->fresh[g];
+  b->item_count = b->fresh[groups];
+  b->items = malloc((size_t)(b->item_count + 1) * sizeof *b->items);
+  uint32_t *next = malloc((size_t)(groups + 1) * sizeof *next);
+  if (!b->items || !next) {
+    free(next);
+    return false;
+  }
+  memcpy(next, b->fresh, (size_t)groups * sizeof *next);
+  for (uint32_t n = from; n < b->used; n++) {
+    if (!group_of(b, n, &record, &group)) continue;
+    pts_text labels = {NULL, 0};
+    if (!pts_record_labels(b->a, record, &labels)) pts_damage(b->a);
+    b->items[next[group]++] = (item){0, labels, n};
+  }
+  free(next);
+  for (uint32_t g = 0; g < groups; g++)
+    sort_texts(b->items + b->fresh[g], b->fresh[g + 1] - b->fresh[g]);
+  return true;
+}
+
+/* Where in sorted old series `wanted` goes. */
+static uint32_t position(const builder *b, const uint32_t *series, uint32_t count, const item *wanted) {
+  uint32_t low = 0, high = count;
+  while (low < high) {
+    uint32_t middle = (low + high) / 2;
+    pts_text labels = {NULL, 0};
+    pts_record_labels(b->a, &b->a->records[series[middle]], &labels);
+    if (pts_text_compare(labels, wanted->text) <= 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Old and new series of one group, merged to out. Returns how many. */
+static uint32_t merge_group(const builder *b, const uint32_t *old, uint32_t old_count,
+                            uint32_t group, uint32_t *out) {
+  uint32_t done = 0, written = 0;
+  for (uint32_t i = b->fresh[group]; i < b->fresh[group + 1]; i++) {
+    uint32_t at = done + position(b, old + done, old_count - done, &b->items[i]);
+    memcpy(out + written, old + done, (size_t)(at - done) * sizeof *out);
+    written += at - done;
+    out[written++] = b->items[i].record;
+    done = at;
+  }
+  if (old_count > done) memcpy(out + written, old + done, (size_t)(old_count - done) * sizeof *out);
+  return written + old_count - done;
+}
+
+static const pts_order_family *old_family(const pts_order *old, uint32_t record, uint32_t *cursor) {
+  if (!old || *cursor >= old->family_count || old->families[*cursor].record != record) return NULL;
+  return &old->families[(*cursor)++];
+}
+
+static bool fill(builder *b, pts_order *next) {
+  uint32_t groups = 2 * next->family_count;
+  b->fresh = calloc(groups + 2, sizeof *b->fresh);
+  if (!b->fresh || !gather(b, groups)) return false;
+  uint32_t total = b->item_count + (b->old ? b->old->series_count : 0);
+  next->series = malloc((size_t)(total + 1) * sizeof *next->series);
+  if (!next->series) return false;
+  uint32_t at = 0, cursor = 0;
+  for (uint32_t f = 0; f < next->family_count; f++) {
+    pts_order_family *family = &next->families[f];
+    const pts_order_family *was = old_family(b->old, family->record, &cursor);
+    const uint32_t *series = was ? b->old->series + was->first : NULL;
+    family->first = at;
+    family->values = merge_group(b, series, was ? was->values : 0, 2 * f, next->series + at);
+    at += family->values;
+    series = was ? series + was->values : NULL;
+    family->histograms =
+        merge_group(b, series, was ? was->histograms : 0, 2 * f + 1, next->series + at);
+    at += family->histograms;
+    next->histogram_count += family->histograms;
+  }
+  next->series_count = at;
+  return true;
+}
+
+static void free_order(pts_order *order) {
+  free(order->families);
+  free(order->series);
+  free(order);
+}
+
+static pts_order *build(pts_attachment *a, const pts_order *old, uint32_t used) {
+  builder b = {.a = a, .old = old, .used = used};
+  pts_order *next = calloc(1, sizeof *next);
+  b.rank = calloc((size_t)used + 1, sizeof *b.rank);
+  bool made = next && b.rank && order_families(&b, next) && fill(&b, next);
+  free(b.rank);
+  free(b.fresh);
+  free(b.items);
+  if (!made) {
+    if (next) free_order(next);
+    return NULL;
+  }
+  next->seen = used;
+  next->references = 1;
+  return next;
+}
+
+/* ---- sharing --------------------------------------------------------------------------------------- */
+
+static pts_order *hold_current(pts_attachment *a) {
+  pts_os_process_lock();
+  pts_order *order = a->order;
+  if (order) order->references++;
+  pts_os_process_unlock();
+  return order;
+}
+
+void pts_order_release(pts_order *order) {
+  pts_os_process_lock();
+  bool last = --order->references == 0;
+  pts_os_process_unlock();
+  if (last) free_order(order);
+}
+
+/* Make it the attachment's order, unless another thread came with a newer one. */
+static void install(pts_attachment *a, pts_order *next) {
+  pts_os_process_lock();
+  pts_order *replaced = a->order;
+  if (!replaced || replaced->seen < next->seen) {
+    a->order = next;
+    next->references++;
+  } else {
+    replaced = NULL;
+  }
+  pts_os_process_unlock();
+  if (replaced) pts_order_release(replaced);
+}
+
+pts_order *pts_order_now(pts_attachment *a) {
+  uint32_t used = pts_records_used(a);
+  pts_order *order = hold_current(a);
+  if (order && order->seen >= used) return order;
+  pts_order *next = build(a, order, used);
+  if (order) pts_order_release(order);
+  if (next) install(a, next);
+  return next;
+}

@@ -1,0 +1,43 @@
+/*
+ * order.h: families and series in the order of the exposition: names bytewise, then series by the
+ * text of their labels, the one without labels first. Built once, then only added to.
+ */
+#ifndef PTS_ORDER_H
+#define PTS_ORDER_H
+
+#include "metrics.h"
+
+typedef struct pts_text {
+  const uint8_t *bytes;
+  uint32_t length;
+} pts_text;
+
+int pts_text_compare(pts_text x, pts_text y); /* bytewise, a prefix first */
+
+/* The texts of records; false when the file is damaged there. */
+bool pts_record_printed(const pts_attachment *a, const pts_record *record, pts_text *printed);
+bool pts_record_labels(const pts_attachment *a, const pts_record *record, pts_text *labels);
+bool pts_family_name(const pts_attachment *a, const pts_record *family, pts_text *name);
+
+typedef struct pts_order_family {
+  uint32_t record;
+  uint32_t first; /* in series: first the values, then the histograms, each in order */
+  uint32_t values;
+  uint32_t histograms;
+} pts_order_family;
+
+/* Never changed once it is made; shared by renders that hold a reference. */
+typedef struct pts_order {
+  uint32_t references;
+  uint32_t seen; /* records below it are in */
+  uint32_t family_count;
+  uint32_t series_count;
+  uint32_t histogram_count;
+  pts_order_family *families;
+  uint32_t *series;
+} pts_order;
+
+/* The order of all records there are now, with a reference for the caller; NULL: no memory. */
+pts_order *pts_order_now(pts_attachment *a);
+
+#endif

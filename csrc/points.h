@@ -1,0 +1,20 @@
+/*
+ * points.h: numbered steps at which a test build can end the process, as a SIGKILL would.
+ *
+ * PTS_POINT() stands after every store that another process could see half of an operation through.
+ * Compiled out unless PTS_TEST_KILL_POINTS is defined.
+ */
+#ifndef PTS_POINTS_H
+#define PTS_POINTS_H
+
+#ifdef PTS_TEST_KILL_POINTS
+/* Counts down; the process ends at the call that reaches 0. Negative: only counts calls. */
+extern long pts_points_left;
+extern long pts_points_passed;
+void pts_point(const char *file, int line);
+#define PTS_POINT() pts_point(__FILE__, __LINE__)
+#else
+#define PTS_POINT() ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * Reading a series over all shards while it is written.
+ *
+ * I1: head and store generation are loaded (acquire), then the blocks, then an acquire fence, then both
+ *     again. If they are the same, no block that was summed had been started again for another
+ *     generation: its owner would have seen the new head first (cell.c start_block's fence).
+ * I2: a histogram's block is copied between two loads of its sequence. Odd means an observation under
+ *     way; the redo record was whole before the sequence became odd and stays until it is even, so with the
+ *     same odd sequence after the copy, the record completes the copy. Nobody waits for a stopped writer.
+ * I3: everything is bounded: a writer that never pauses makes a reader try again, not for ever.
+ */
+#include "reading.h"
+
+#include <math.h>
+
+#include "atomics.h"
+
+#define TRIES 64u
+#define SEQUENCE_TRIES 20000u
+
+void pts_view_take(pts_attachment *a, pts_view *view) {
+  uint32_t high = pts_load_acquire_u32(&a->metrics->workers_high);
+  if (high > a->store.max_workers + 1) high = a->store.max_workers + 1;
+  view->high = high;
+  for (uint32_t slot = 0; slot < high; slot++) {
+    view->marks[slot] = pts_shard_mark(a, slot);
+    view->epochs[slot] = pts_load_acquire_u32(&a->store.workers[slot].epoch);
+    view->alive[slot] = -1;
+  }
+}
+
+static bool slot_alive(pts_attachment *a, pts_view *view, uint32_t slot, uint64_t epoch) {
+  if (epoch != view->epochs[slot]) {
+    /* a new owner since the view was taken, or a dead one's block */
+    uint32_t now = pts_load_acquire_u32(&a->store.workers[slot].epoch);
+    if (epoch != now) return false;
+    view->epochs[slot] = now;
+    view->alive[slot] = -1;
+  }
+  if (view->alive[slot] < 0)
+    view->alive[slot] = (int8_t)pts_worker_alive(&a->store, slot, (uint32_t)epoch);
+  return view->alive[slot] == 1;
+}
+
+static const uint64_t *block_in(const pts_attachment *a, uint32_t slot, uint64_t at) {
+  return (const uint64_t *)(const void *)(pts_shard(a, slot) + at);
+}
+
+pts_merge pts_family_merge(const pts_attachment *a, const pts_record *family) {
+  uint32_t length;
+  const uint8_t *part = pts_family_part(a, family, 1, &length);
+  if (!part || length == 0) return PTS_MERGE_SUM;
+  return *part == 'm' ? PTS_MERGE_MIN : *part == 'M' ? PTS_MERGE_MAX : PTS_MERGE_SUM;
+}
+
+/* ---- values --------------------------------------------------------------------------------------- */
+
+static int sum_shards(const pts_attachment *a, const pts_view *view, uint64_t at, uint64_t tag,
+                      pts_reading *out) {
+  uint64_t end = at + PTS_WORDS_VALUE * 8;
+  double sum = 0;
+  int found = 0;
+  for (uint32_t slot = 1; slot < view->high; slot++) {
+    if (view->marks[slot] < end) continue;
+    const uint64_t *block = block_in(a, slot, at);
+    if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) continue;
+    sum += pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_VALUE]));
+    found = 1;
+  }
+  out->value = sum;
+  return found;
+}
+
+static int merge_live(pts_attachment *a, pts_view *view, uint64_t at, uint64_t tag, pts_merge merge,
+                      pts_reading *out) {
+  uint64_t end = at + PTS_WORDS_LIVE * 8;
+  int found = 0;
+  for (uint32_t slot = 1; slot < view->high; slot++) {
+    if (view->marks[slot] < end) continue;
+    const uint64_t *block = block_in(a, slot, at);
+    if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) continue;
+    uint64_t epoch = pts_load_acquire_u64(&block[PTS_CELL_LIVE_EPOCH]);
+    if (!slot_alive(a, view, slot, epoch)) continue;
+    double value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_LIVE_VALUE]));
+    if (!found)
+      out->value = value;
+    else if (merge == PTS_MERGE_SUM)
+      out->value += value;
+    else if (merge == PTS_MERGE_MIN ? value < out->value : value > out->value)
+      out->value = value;
+    found = 1;
+  }
+  return found;
+}
+
+/* A block of shard 0, where a series may have moved since the view was taken. NULL: not allocated. */
+static const uint64_t *shared_block(const pts_attachment *a, pts_view *view, uint64_t at,
+                                    uint32_t words) {
+  if (view->marks[0] < at + words * 8) view->marks[0] = pts_shard_mark(a, 0);
+  return at == 0 || view->marks[0] < at + words * 8 ? NULL : block_in(a, 0, at);
+}
+
+static int read_shared(const pts_attachment *a, pts_view *view, const pts_record *record,
+                       uint64_t tag, pts_reading *out) {
+  const uint64_t *block = shared_block(a, view, (uint64_t)record->place * 8, PTS_WORDS_VALUE);
+  if (!block) return 0;
+  if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) return 0;
+  out->value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_VALUE]));
+  return 1;
+}
+
+static int read_stamped(const pts_attachment *a, pts_view *view, const pts_record *record,
+                        uint64_t tag, pts_reading *out) {
+  uint64_t place = pts_load_acquire_u32(&record->extra);
+  const uint64_t *block = shared_block(a, view, place * 8, PTS_WORDS_STAMPED);
+  if (!block) return 0;
+  if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) return 0;
+  for (uint32_t i = 0; i < SEQUENCE_TRIES; i++) {
+    uint64_t n = pts_load_acquire_u64(&block[PTS_CELL_STAMP_N]);
+    const uint64_t *pair = &block[PTS_CELL_STAMP_VALUES + 2 * (n & 1)];
+    out->value = pts_double_of(pts_load_relaxed_u64(&pair[0]));
+    out->time = pts_double_of(pts_load_relaxed_u64(&pair[1]));
+    pts_fence_acquire();
+    if (pts_load_relaxed_u64(&block[PTS_CELL_STAMP_N]) == n) return 1;
+  }
+  return 1;
+}
+
+static int read_once(pts_attachment *a, pts_view *view, const pts_record *record, uint64_t head,
+                     uint64_t tag, pts_merge merge, pts_reading *out) {
+  uint64_t at = (uint64_t)record->place * 8;
+  switch (PTS_HEAD_MODE(head)) {
+  case PTS_MODE_SHARDED:
+    return record->kind == PTS_KIND_LIVE ? merge_live(a, view, at, tag, merge, out)
+                                         : sum_shards(a, view, at, tag, out);
+  case PTS_MODE_SHARED:
+    return read_shared(a, view, record, tag, out);
+  case PTS_MODE_STAMPED:
+    return read_stamped(a, view, record, tag, out);
+  default:
+    return 0;
+  }
+}
+
+int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, pts_merge merge,
+                   pts_reading *out) {
+  int found = 0;
+  for (uint32_t i = 0; i < TRIES; i++) {
+    uint64_t head = pts_load_acquire_u64(&record->head);
+    uint64_t generation = pts_load_acquire_u64(a->generation);
+    out->time = NAN;
+    found = read_once(a, view, record, head, PTS_TAG(generation, PTS_HEAD_GENERATION(head)), merge,
+                      out);
+    pts_fence_acquire();
+    if (pts_load_relaxed_u64(&record->head) == head && pts_load_relaxed_u64(a->generation) == generation)
+      return found;
+  }
+  return found;
+}
+
+/* ---- histograms ----------------------------------------------------------------------------------- */
+
+static void complete(const pts_worker *worker, uint64_t at, uint32_t count_count, uint64_t *counts,
+                     double *sum) {
+  uint64_t bucket = pts_load_relaxed_u64(&worker->redo.bucket);
+  if (pts_load_relaxed_u64(&worker->redo.block) != at || bucket >= count_count) return;
+  counts[bucket] = pts_load_relaxed_u64(&worker->redo.count);
+  *sum = pts_double_of(pts_load_relaxed_u64(&worker->redo.sum));
+}
+
+static void read_block(const pts_attachment *a, uint32_t slot, uint64_t at, uint64_t *counts,
+                       uint32_t count_count, double *sum) {
+  const uint64_t *block = block_in(a, slot, at);
+  for (uint32_t i = 0; i < SEQUENCE_TRIES; i++) {
+    uint64_t sequence = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]);
+    *sum = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_SUM]));
+    for (uint32_t b = 0; b < count_count; b++)
+      counts[b] = pts_load_relaxed_u64(&block[PTS_CELL_COUNTS + b]);
+    if (sequence & 1) complete(&a->store.workers[slot], at, count_count, counts, sum);
+    pts_fence_acquire();
+    if (pts_load_relaxed_u64(&block[PTS_CELL_SEQUENCE]) == sequence) return;
+    pts_cpu_relax();
+  }
+}
+
+static int sum_histogram(const pts_attachment *a, const pts_view *view, const pts_record *record,
+                         uint64_t tag, uint64_t *counts, uint32_t count_count, double *sum) {
+  uint64_t at = (uint64_t)record->place * 8, end = at + (PTS_CELL_COUNTS + count_count) * 8;
+  uint64_t part[PTS_MAX_BOUNDS + 1];
+  double part_sum;
+  int found = 0;
+  memset(counts, 0, count_count * sizeof *counts);
+  *sum = 0;
+  for (uint32_t slot = 1; slot < view->high; slot++) {
+    if (view->marks[slot] < end) continue;
+    if (pts_load_acquire_u64(&block_in(a, slot, at)[PTS_CELL_TAG]) != tag) continue;
+    read_block(a, slot, at, part, count_count, &part_sum);
+    for (uint32_t b = 0; b < count_count; b++) counts[b] += part[b];
+    *sum += part_sum;
+    found = 1;
+  }
+  return found;
+}
+
+int pts_read_histogram(pts_attachment *a, const pts_view *view, const pts_record *record,
+                       uint64_t *counts, uint32_t count_count, double *sum) {
+  int found = 0;
+  for (uint32_t i = 0; i < TRIES; i++) {
+    uint64_t head = pts_load_acquire_u64(&record->head);
+    uint64_t generation = pts_load_acquire_u64(a->generation);
+    uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
+    found = sum_histogram(a, view, record, tag, counts, count_count, sum);
+    pts_fence_acquire();
+    if (pts_load_relaxed_u64(&record->head) == head && pts_load_relaxed_u64(a->generation) == generation)
+      break;
+  }
+  return found;
+}
+
+/* ---- one series, for a handle ----------------------------------------------------------------------- */
+
+int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *count) {
+  pts_attachment *a = pts_attachment_of(attachment);
+  if (!a) return PTS_E_CLOSED;
+  if (handle >= a->max_records || !a->handles[handle].record) return PTS_E_INVALID;
+  const pts_handle *h = &a->handles[handle];
+  pts_view view;
+  pts_view_take(a, &view);
+  if (h->kind != PTS_KIND_HISTOGRAM) {
+    pts_reading reading;
+    pts_merge merge = PTS_MERGE_SUM;
+    if (h->kind == PTS_KIND_LIVE) {
+      const pts_record *family = pts_record_at(a, h->record->family);
+      if (family) merge = pts_family_merge(a, family);
+    }
+    int found = pts_read_value(a, &view, h->record, merge, &reading);
+    *value = found ? reading.value : 0;
+    *count = 0;
+    return found;
+  }
+  uint64_t counts[PTS_MAX_BOUNDS + 1], total = 0;
+  int found = pts_read_histogram(a, &view, h->record, counts, h->bound_count + 1u, value);
+  for (uint32_t b = 0; b <= h->bound_count; b++) total += counts[b];
+  *count = (double)total;
+  return found;
+}

@@ -1,0 +1,255 @@
+/*
+ * The text exposition, in whole lines, into buffers of any size.
+ *
+ * A render is a list of groups and a position in it. A group is a name under which lines are printed:
+ * a family's own series, or one of the three parts of its histograms.
+ *
+ * I1: a histogram is read once, when its buckets begin; its _count and _sum lines come from that
+ *     reading, so they agree with the buckets whatever happens in between.
+ * I2: a step writes one line completely or nothing; the position moves only after it.
+ */
+#include "render.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+#define NUMBERS (2 * PTS_NUMBER_MAX + 4) /* " value time\n" and what the printer may overwrite */
+
+static inline uint8_t *put(uint8_t *p, const void *bytes, size_t length) {
+  if (length) memcpy(p, bytes, length);
+  return p + length;
+}
+
+static inline bool room(const pts_sink *sink, size_t length) {
+  return (size_t)(sink->end - sink->at) >= length;
+}
+
+static bool write_text(pts_sink *sink, const void *bytes, size_t length) {
+  if (!room(sink, length)) return false;
+  sink->at = put(sink->at, bytes, length);
+  return true;
+}
+
+/* "printed value[ time]\n" */
+static inline bool write_line(pts_sink *sink, pts_text printed, const pts_reading *reading) {
+  if (!room(sink, printed.length + NUMBERS)) return false;
+  uint8_t *p = put(sink->at, printed.bytes, printed.length);
+  *p++ = ' ';
+  p += pts_number_print((char *)p, reading->value);
+  if (!isnan(reading->time)) {
+    *p++ = ' ';
+    p += pts_number_print((char *)p, reading->time);
+  }
+  *p++ = '\n';
+  sink->at = p;
+  return true;
+}
+
+/*
+ * The printed series with a suffix behind the name and a label put in:
+ * `name{a="b"}` becomes `name_bucket{a="b",le="1"}`; insertion may be empty.
+ */
+static bool write_derived(pts_sink *sink, const pts_parts *parts, pts_text suffix, pts_text label,
+                          const pts_reading *reading) {
+  size_t length = parts->name.length + parts->before.length + parts->after.length + suffix.length +
+                  label.length + 8;
+  if (!room(sink, length + NUMBERS)) return false;
+  bool braces = parts->quoted || parts->before.length || parts->after.length || label.length;
+  uint8_t *p = sink->at;
+  if (parts->quoted) p = put(p, "{\"", 2);
+  p = put(p, parts->name.bytes, parts->name.length);
+  p = put(p, suffix.bytes, suffix.length);
+  if (parts->quoted) *p++ = '"';
+  bool more = parts->quoted;
+  if (braces && !parts->quoted) *p++ = '{';
+  const pts_text pieces[3] = {parts->before, label, parts->after};
+  for (int i = 0; i < 3; i++) {
+    if (!pieces[i].length) continue;
+    if (more) *p++ = ',';
+    p = put(p, pieces[i].bytes, pieces[i].length);
+    more = true;
+  }
+  if (braces) *p++ = '}';
+  sink->at = p;
+  return write_line(sink, (pts_text){NULL, 0}, reading);
+}
+
+/* ---- values, live gauges, enums ----------------------------------------------------------------------- */
+
+static int enum_step(pts_render *r, pts_sink *sink, const pts_record *record) {
+  const pts_record *family = pts_record_at(r->a, record->family);
+  uint32_t states = family ? pts_family_part_count(r->a, family) : 0;
+  if (r->inner == 0) {
+    if (!pts_read_value(r->a, &r->view, record, PTS_MERGE_SUM, &r->reading)) return 1;
+    if (!pts_parts_of(r->a, record, &r->parts)) return 1;
+    r->inner = 3; /* the parts before are the declaration's own */
+  }
+  for (; r->inner < states; r->inner++) {
+    pts_text label;
+    label.bytes = pts_family_part(r->a, family, r->inner, &label.length);
+    pts_reading one = {r->reading.value == (double)(r->inner - 3), r->reading.time};
+    if (label.bytes && !write_derived(sink, &r->parts, (pts_text){NULL, 0}, label, &one)) return 0;
+  }
+  r->inner = 0;
+  return 1;
+}
+
+/* Each returns 1 when it is done, 0 when the sink is full. */
+static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
+  pts_record *record = pts_record_at(r->a, number);
+  if (!record) return 1;
+  if (record->kind == PTS_KIND_ENUM) return enum_step(r, sink, record);
+  pts_reading reading;
+  pts_text printed;
+  if (!pts_read_value(r->a, &r->view, record, r->merge, &reading)) return 1;
+  if (!pts_record_printed(r->a, record, &printed)) {
+    pts_damage(r->a);
+    return 1;
+  }
+  return write_line(sink, printed, &reading);
+}
+
+static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
+  const uint32_t *series = r->order->series + family->first;
+  for (; r->series < family->values; r->series++)
+    if (!value_step(r, sink, series[r->series])) return 0;
+  return 1;
+}
+
+/* ---- histograms ----------------------------------------------------------------------------------------- */
+
+static const pts_text bucket_suffix = {(const uint8_t *)"_bucket", 7};
+static const pts_text count_suffix = {(const uint8_t *)"_count", 6};
+static const pts_text sum_suffix = {(const uint8_t *)"_sum", 4};
+
+/* Bucket lines of one set of series that are printed together (pts_run). */
+static int run_lines(pts_render *r, pts_sink *sink) {
+  pts_run *run = &r->run;
+  for (; run->line < run->bound_count + 1; run->line++, run->member = 0) {
+    for (; run->member < run->member_count; run->member++) {
+      const pts_member *member = &run->members[run->member];
+      pts_reading count = {pts_run_value(run, run->member, run->line), NAN};
+      if (!member->exists || isnan(count.value)) continue;
+      pts_text label = pts_run_label(run, run->line);
+      if (!write_derived(sink, &member->parts, bucket_suffix, label, &count)) return 0;
+    }
+  }
+  return 1;
+}
+
+static int buckets_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
+  const uint32_t *series = r->order->series + family->first + family->values;
+  while (r->series < family->histograms) {
+    if (r->run.count == 0 &&
+        !pts_run_begin(r, series + r->series, family->histograms - r->series, r->group->totals + r->series))
+      return PTS_E_NO_MEMORY;
+    if (!run_lines(r, sink)) return 0;
+    r->series += r->run.count;
+    r->run.count = 0;
+  }
+  return 1;
+}
+
+/* _count or _sum lines; series of the same labels (with other bounds) are one line. */
+static int totals_step(pts_render *r, pts_sink *sink, const pts_order_family *family, bool sums) {
+  const uint32_t *series = r->order->series + family->first + family->values;
+  const pts_total *totals = r->group->totals;
+  while (r->series < family->histograms) {
+    uint32_t next = r->series;
+    double value = 0;
+    bool exists = false;
+    do {
+      exists |= totals[next].exists;
+      if (totals[next].exists) value += sums ? totals[next].sum : (double)totals[next].count;
+      next++;
+    } while (next < family->histograms && totals[next].same_labels);
+    pts_parts parts;
+    const pts_record *record = pts_record_at(r->a, series[r->series]);
+    if (exists && record && pts_whole_parts_of(r->a, record, &parts)) {
+      pts_reading reading = {value, NAN};
+      if (!write_derived(sink, &parts, sums ? sum_suffix : count_suffix, (pts_text){NULL, 0}, &reading))
+        return 0;
+    }
+    r->series = next;
+  }
+  return 1;
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------- */
+
+static int header_step(pts_render *r, pts_sink *sink, const pts_record *family) {
+  uint32_t length;
+  const uint8_t *header = pts_family_part(r->a, family, 2, &length);
+  return !header || write_text(sink, header, length);
+}
+
+/* The store's own counters, only when there is something to say. */
+static int own_step(pts_sink *sink, const char *name, const char *help, double value) {
+  pts_text n = {(const uint8_t *)name, (uint32_t)strlen(name)};
+  size_t help_length = strlen(help);
+  if (!room(sink, 3 * (size_t)n.length + help_length + NUMBERS + 32)) return 0;
+  write_text(sink, "# HELP ", 7);
+  write_text(sink, n.bytes, n.length);
+  write_text(sink, " ", 1);
+  write_text(sink, help, help_length);
+  write_text(sink, "\n# TYPE ", 8);
+  write_text(sink, n.bytes, n.length);
+  write_text(sink, " counter\n", 9);
+  pts_reading reading = {value, NAN};
+  return write_line(sink, n, &reading);
+}
+
+static int begin_group(pts_render *r, pts_sink *sink) {
+  r->group = &r->groups[r->at];
+  if (r->group->part != PTS_PART_OWN) return 1;
+  const pts_record *record = pts_record_at(r->a, r->order->families[r->group->family].record);
+  if (!record) return 1;
+  if (!header_step(r, sink, record)) return 0;
+  r->merge = pts_family_merge(r->a, record);
+  return 1;
+}
+
+static int group_step(pts_render *r, pts_sink *sink) {
+  const pts_order_family *family = &r->order->families[r->group->family];
+  switch (r->group->part) {
+  case PTS_PART_OWN:
+    return values_step(r, sink, family);
+  case PTS_PART_BUCKET:
+    return buckets_step(r, sink, family);
+  case PTS_PART_COUNT:
+    return totals_step(r, sink, family, false);
+  case PTS_PART_SUM:
+    return totals_step(r, sink, family, true);
+  case PTS_PART_DAMAGE:
+    return own_step(sink, PTS_NAME_DAMAGE, "Broken things met in the store.", (double)r->damage);
+  default:
+    return own_step(sink, PTS_NAME_DROPPED, "Updates that found no room in the store.",
+                    (double)r->dropped);
+  }
+}
+
+int32_t pts_render_lines(pts_render *r, uint8_t *buffer, uint32_t size) {
+  pts_sink sink = {buffer, buffer + size};
+  int done = 1;
+  while (done == 1 && r->at < r->group_count) {
+    if (!r->begun) {
+      done = begin_group(r, &sink);
+      if (done != 1) break;
+      r->begun = true;
+    }
+    done = group_step(r, &sink);
+    if (done != 1) break;
+    r->at++;
+    r->begun = false;
+    r->series = 0;
+    r->inner = 0;
+  }
+  if (done < 0) return done;
+  if (done == 0 && sink.at == buffer) return PTS_E_TOO_SMALL;
+  return (int32_t)(sink.at - buffer);
+}

@@ -1,0 +1,109 @@
+/*
+ * The exported rendering calls: they may come from any thread, since a large exposition is made beside the
+ * event loop.
+ *
+ * I1: a->renders changes under the process lock only. A render is used by one thread at a time (busy).
+ * I2: whoever uses a render holds a reference to its attachment, so closing never unmaps under it.
+ */
+#include <stdlib.h>
+
+#include "atomics.h"
+#include "render.h"
+
+static void free_render(pts_render *r) {
+  if (r->order) pts_order_release(r->order);
+  pts_run_free(&r->run);
+  free(r->groups);
+  free(r->totals);
+  free(r);
+}
+
+static void sum_own_counters(pts_render *r) {
+  r->damage = pts_load_relaxed_u64(&r->a->metrics->damage);
+  for (uint32_t slot = 1; slot < r->view.high; slot++)
+    r->dropped += pts_load_relaxed_u64(&r->a->store.workers[slot].dropped);
+}
+
+static pts_render *make_render(pts_attachment *a, uint32_t flags) {
+  pts_render *r = calloc(1, sizeof *r);
+  if (!r) return NULL;
+  r->a = a;
+  r->flags = flags;
+  pts_view_take(a, &r->view);
+  sum_own_counters(r);
+  r->order = pts_order_now(a);
+  if (r->order && pts_plan_make(r)) return r;
+  free_render(r);
+  return NULL;
+}
+
+static int32_t enter(pts_attachment *a, pts_render *r) {
+  int32_t number = PTS_E_TOO_MANY;
+  pts_os_process_lock();
+  for (int32_t i = 0; i < PTS_RENDERS && number < 0; i++) {
+    if (a->renders[i]) continue;
+    a->renders[i] = r;
+    number = i;
+  }
+  pts_os_process_unlock();
+  return number;
+}
+
+int32_t pts_render_open(uint32_t attachment, uint32_t flags) {
+  pts_attachment *a = pts_attachment_hold(attachment);
+  if (!a) return PTS_E_CLOSED;
+  int32_t code = pts_store_intact(&a->store);
+  pts_render *r = code == 0 ? make_render(a, flags) : NULL;
+  if (code == 0) code = r ? enter(a, r) : PTS_E_NO_MEMORY;
+  if (code < 0 && r) free_render(r);
+  pts_attachment_release(a);
+  return code;
+}
+
+/* The render for this thread's use, or NULL. */
+static pts_render *take(pts_attachment *a, uint32_t number, bool out) {
+  pts_render *r = NULL;
+  pts_os_process_lock();
+  if (number < PTS_RENDERS && a->renders[number] && !a->renders[number]->busy) {
+    r = a->renders[number];
+    r->busy = true;
+    if (out) a->renders[number] = NULL;
+  }
+  pts_os_process_unlock();
+  return r;
+}
+
+static void give_back(pts_render *r) {
+  pts_os_process_lock();
+  r->busy = false;
+  pts_os_process_unlock();
+}
+
+int32_t pts_render_next(uint32_t attachment, uint32_t number, uint8_t *buffer, uint32_t size) {
+  pts_attachment *a = pts_attachment_hold(attachment);
+  if (!a) return PTS_E_CLOSED;
+  int32_t code = PTS_E_INVALID;
+  pts_render *r = take(a, number, false);
+  if (r) {
+    code = pts_render_lines(r, buffer, size);
+    give_back(r);
+  }
+  pts_attachment_release(a);
+  return code;
+}
+
+int32_t pts_render_close(uint32_t attachment, uint32_t number) {
+  pts_attachment *a = pts_attachment_hold(attachment);
+  if (!a) return PTS_E_CLOSED;
+  pts_render *r = take(a, number, true);
+  if (r) free_render(r);
+  pts_attachment_release(a);
+  return r ? 0 : PTS_E_INVALID;
+}
+
+void pts_render_free_all(pts_attachment *a) {
+  for (int i = 0; i < PTS_RENDERS; i++) {
+    if (a->renders[i]) free_render(a->renders[i]);
+    a->renders[i] = NULL;
+  }
+}
