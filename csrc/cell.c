@@ -56,10 +56,10 @@ static void remember(pts_handle *h, uint64_t head, uint64_t generation, uint64_t
 static int32_t own_space(pts_attachment *a, const pts_handle *h) {
   uint64_t end = ((uint64_t)h->place + h->words) * 8;
   if (PTS_LIKELY(end <= a->my_mark)) return 0;
-  uint8_t *shard = pts_shard(a, a->store.slot);
-  int32_t code = pts_store_extend(&a->store, (uint64_t)(shard - a->store.section),
-                                  &pts_worker_self(&a->store)->mark, end, a->shard_size);
-  a->my_mark = pts_shard_mark(a, a->store.slot);
+  uint8_t *shard = pts_shard(a, a->session.store.slot);
+  int32_t code = pts_store_extend(&a->session.store, (uint64_t)(shard - a->session.store.section),
+                                  &pts_worker_self(&a->session.store)->mark, end, a->shard_size);
+  a->my_mark = pts_shard_mark(a, a->session.store.slot);
   return code;
 }
 
@@ -67,10 +67,10 @@ static int32_t own_space(pts_attachment *a, const pts_handle *h) {
 static int32_t shared_space(pts_attachment *a, uint32_t place, uint32_t words) {
   uint64_t end = ((uint64_t)place + words) * 8;
   if (end <= pts_shard_mark(a, 0)) return 0;
-  int32_t code = pts_index_lock(a, a->store.lock_timeout_ms);
+  int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
   if (code != 0) return code;
-  code = pts_store_extend(&a->store, (uint64_t)(a->shards - a->store.section),
-                          &a->store.workers[0].mark, end, a->shard_size);
+  code = pts_store_extend(&a->session.store, (uint64_t)(a->shards - a->session.store.section),
+                          &a->session.store.workers[0].mark, end, a->shard_size);
   pts_index_unlock(a);
   return code;
 }
@@ -88,7 +88,7 @@ static void start_block(const pts_attachment *a, const pts_handle *h, uint64_t t
   pts_fence_release();
   for (uint32_t i = 1; i < h->words; i++) pts_store_relaxed_u64(&block[i], 0);
   /* The value's zero before the epoch: whoever sees this epoch sees no value of a former owner. */
-  if (h->kind == PTS_KIND_LIVE) pts_store_release_u64(&block[PTS_CELL_LIVE_EPOCH], a->store.epoch);
+  if (h->kind == PTS_KIND_LIVE) pts_store_release_u64(&block[PTS_CELL_LIVE_EPOCH], a->session.store.epoch);
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_TAG], tag);
   PTS_POINT();
@@ -103,7 +103,7 @@ static int32_t own_block(pts_attachment *a, pts_handle *h) {
   if (code != 0) return code;
   uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
   bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
-  if (h->kind == PTS_KIND_LIVE && h->own[PTS_CELL_LIVE_EPOCH] != a->store.epoch) current = false;
+  if (h->kind == PTS_KIND_LIVE && h->own[PTS_CELL_LIVE_EPOCH] != a->session.store.epoch) current = false;
   if (!current) start_block(a, h, tag);
   if (h->kind == PTS_KIND_HISTOGRAM)
     remember(h, head, generation, h->own, PTS_FAST_OBSERVE);
@@ -164,13 +164,13 @@ static void write_shared(uint64_t *block, bool stamped, double value, double tim
 }
 
 static int32_t lock_series(pts_attachment *a, const pts_record *record) {
-  int32_t code = pts_lock_take(&a->store, pts_series_lock_of(a, record), a->store.lock_timeout_ms);
+  int32_t code = pts_lock_take(&a->session.store, pts_series_lock_of(a, record), a->session.store.lock_timeout_ms);
   /* What a dead holder was writing is not published yet, or complete: nothing to repair (I4). */
   return code == PTS_LOCK_TAKEN_OVER ? 0 : code;
 }
 
 static void unlock_series(pts_attachment *a, const pts_record *record) {
-  pts_lock_release(&a->store, pts_series_lock_of(a, record));
+  pts_lock_release(&a->session.store, pts_series_lock_of(a, record));
 }
 
 /* The series becomes (or is) of `mode` with this value. Under the series's lock (I4). */
@@ -212,7 +212,7 @@ static int32_t set_locked(pts_attachment *a, pts_record *record, uint32_t mode, 
 static int32_t stamped_space(pts_attachment *a, pts_record *record) {
   uint32_t place = pts_load_acquire_u32(&record->extra);
   if (place == 0) {
-    int32_t code = pts_index_lock(a, a->store.lock_timeout_ms);
+    int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
     if (code != 0) return code;
     place = record->extra;
     if (place == 0) code = pts_place_reserve(a, PTS_WORDS_STAMPED, &place);
@@ -353,7 +353,7 @@ int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
   uint64_t sum = pts_bits_of(pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_SUM])) + value);
   uint64_t odd = pts_load_relaxed_u64(&block[PTS_CELL_SEQUENCE]) | 1;
 
-  pts_redo *redo = &pts_worker_self(&a->store)->redo;
+  pts_redo *redo = &pts_worker_self(&a->session.store)->redo;
   pts_fence_release(); /* the last observation's even sequence before this one's redo record */
   pts_store_relaxed_u64(&redo->block, (uint64_t)h->place * 8);
   pts_store_relaxed_u64(&redo->bucket, bucket);
@@ -383,11 +383,11 @@ int32_t pts_touch(uint32_t attachment, uint32_t handle) {
 /* The redo record describes the one block whose sequence is odd, if any; finishing it twice is the
  * same as once. Everything in it is checked: it comes from the file. */
 void pts_cell_take_over(pts_attachment *a) {
-  const pts_redo *redo = &pts_worker_self(&a->store)->redo;
+  const pts_redo *redo = &pts_worker_self(&a->session.store)->redo;
   uint64_t at = redo->block, bucket = redo->bucket;
   if (at == 0 || at % 8 != 0 || bucket > PTS_MAX_BOUNDS) return;
   if (at > a->my_mark || (PTS_CELL_COUNTS + bucket + 1) * 8 > a->my_mark - at) return;
-  uint64_t *block = (uint64_t *)(void *)(pts_shard(a, a->store.slot) + at);
+  uint64_t *block = (uint64_t *)(void *)(pts_shard(a, a->session.store.slot) + at);
   uint64_t sequence = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]);
   if (!(sequence & 1)) return;
   pts_store_relaxed_u64(&block[PTS_CELL_COUNTS + bucket], redo->count);

@@ -121,8 +121,8 @@ int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *
   uint64_t end = (used + sizeof(pts_entry) + wanted->size + 7) / 8 * 8;
   if (used % 8 != 0 || used < 8 || used > a->text_size) return PTS_E_DAMAGED;
   if (end > a->text_size) return PTS_E_TEXT_FULL;
-  uint64_t base = (uint64_t)(a->text - a->store.section);
-  int32_t code = pts_store_extend(&a->store, base, &m->text_mark, end, a->text_size);
+  uint64_t base = (uint64_t)(a->text - a->session.store.section);
+  int32_t code = pts_store_extend(&a->session.store, base, &m->text_mark, end, a->text_size);
   if (code != 0) return code;
   pts_entry *entry = (pts_entry *)(a->text + used);
   *entry = wanted->head;

@@ -74,10 +74,10 @@ static int32_t make(const pts_section_maker *maker, uint8_t *section, pts_fd fd,
 /* ---- attaching ---------------------------------------------------------------------------------- */
 
 static int32_t recognise(pts_attachment *a, const pts_options *options, pts_message *message) {
-  pts_metrics *metrics = (pts_metrics *)a->store.section;
+  pts_metrics *metrics = (pts_metrics *)a->session.store.section;
   pts_metrics g;
   const char *path = options->path ? options->path : "(private)";
-  if (a->store.section_size < PTS_ALIGN || !geometry_holds(metrics, a->store.section_size, &g)) {
+  if (a->session.store.section_size < PTS_ALIGN || !geometry_holds(metrics, a->session.store.section_size, &g)) {
     pts_message_add(message,
                     "the store '%s' is damaged: its geometry contradicts itself; use initFile to start anew",
                     path);
@@ -95,21 +95,21 @@ static int32_t recognise(pts_attachment *a, const pts_options *options, pts_mess
     return PTS_E_GEOMETRY;
   }
   a->metrics = metrics;
-  a->slots = (uint32_t *)(a->store.section + g.slots_at);
-  a->records = (pts_record *)(a->store.section + g.records_at);
-  a->text = a->store.section + g.text_at;
-  a->shards = a->store.section + g.shards_at;
+  a->slots = (uint32_t *)(a->session.store.section + g.slots_at);
+  a->records = (pts_record *)(a->session.store.section + g.records_at);
+  a->text = a->session.store.section + g.text_at;
+  a->shards = a->session.store.section + g.shards_at;
   a->text_size = g.text_size;
   a->shard_size = g.shard_size;
   a->slot_count = g.slot_count;
   a->max_records = g.max_records;
   a->generation = &metrics->generation;
-  a->hash_seed = ((const pts_superblock *)a->store.mapping->base)->store_id;
-  a->store.workers = (pts_worker *)(a->store.section + g.workers_at);
-  a->store.max_workers = g.max_workers;
-  a->store.workers_high = &metrics->workers_high;
-  a->store.lock_waits = &metrics->lock_waits;
-  a->store.repairs = &metrics->repairs;
+  a->hash_seed = ((const pts_superblock *)a->session.store.mapping->base)->store_id;
+  a->session.store.workers = (pts_worker *)(a->session.store.section + g.workers_at);
+  a->session.store.max_workers = g.max_workers;
+  a->session.store.workers_high = &metrics->workers_high;
+  a->session.store.lock_waits = &metrics->lock_waits;
+  a->session.store.repairs = &metrics->repairs;
   return 0;
 }
 
@@ -128,12 +128,12 @@ static int32_t check_options(const pts_options *options, pts_message *message) {
 }
 
 static int32_t take_slot(pts_attachment *a, pts_message *message) {
-  int32_t code = pts_worker_take(&a->store);
+  int32_t code = pts_worker_take(&a->session.store);
   if (code == PTS_E_WORKERS_FULL)
     pts_message_add(message,
                     "all %u worker slots of the store are taken by living workers; make the store "
                     "with a larger maxWorkers (initFile), or close stores that are not used",
-                    a->store.max_workers);
+                    a->session.store.max_workers);
   else if (code != 0)
     pts_message_os(message, code, "take a worker slot of the store", "");
   return code;
@@ -147,7 +147,7 @@ int32_t pts_metrics_attach(pts_attachment *a, const pts_options *options, pts_me
   pts_metrics g;
   draw_geometry(&g, wanted.capacity, wanted.max_workers);
   pts_section_maker maker = {PTS_SECTION_METRICS, g.size, &wanted, make};
-  code = pts_store_open(&a->store, options, &maker, message);
+  code = pts_store_open(&a->session.store, options, &maker, message);
   if (code != 0) return code;
   code = recognise(a, options, message);
   if (code == 0) code = take_slot(a, message);
@@ -156,7 +156,7 @@ int32_t pts_metrics_attach(pts_attachment *a, const pts_options *options, pts_me
     if (!a->handles) code = PTS_E_NO_MEMORY;
   }
   if (code == 0) {
-    a->my_mark = pts_shard_mark(a, a->store.slot);
+    a->my_mark = pts_shard_mark(a, a->session.store.slot);
     pts_cell_take_over(a);
     return 0;
   }
@@ -170,13 +170,38 @@ void pts_metrics_detach(pts_attachment *a) {
   if (a->order) pts_order_release(a->order);
   free(a->handles);
   a->handles = NULL;
-  pts_store_close(&a->store);
+  pts_store_close(&a->session.store);
 }
+
+static void destroy(pts_session *session) {
+  pts_metrics_detach((pts_attachment *)session);
+  free(session);
+}
+
+int32_t pts_open(const pts_options *options, char *text, uint32_t size) {
+  pts_message message = pts_message_in(text, size);
+  pts_attachment *a = calloc(1, sizeof *a);
+  if (!a) {
+    pts_message_add(&message, "out of memory");
+    return PTS_E_NO_MEMORY;
+  }
+  a->session.destroy = destroy;
+  int32_t code = pts_metrics_attach(a, options, &message);
+  if (code == 0) {
+    code = pts_session_enter(&a->session, &message);
+    if (code == 0) return (int32_t)a->session.number;
+    pts_metrics_detach(a);
+  }
+  free(a);
+  return code;
+}
+
+int32_t pts_close(uint32_t number) { return pts_session_close(PTS_SECTION_METRICS, number); }
 
 /* ---- shared by the files of the section --------------------------------------------------------- */
 
 int32_t pts_index_lock(pts_attachment *a, uint32_t timeout_ms) {
-  int32_t code = pts_lock_take(&a->store, &a->metrics->index_lock.word, timeout_ms);
+  int32_t code = pts_lock_take(&a->session.store, &a->metrics->index_lock.word, timeout_ms);
   if (code == PTS_LOCK_TAKEN_OVER) {
     pts_index_repair(a);
     code = 0;
@@ -185,13 +210,13 @@ int32_t pts_index_lock(pts_attachment *a, uint32_t timeout_ms) {
 }
 
 void pts_index_unlock(pts_attachment *a) {
-  pts_lock_release(&a->store, &a->metrics->index_lock.word);
+  pts_lock_release(&a->session.store, &a->metrics->index_lock.word);
 }
 
 void pts_damage(pts_attachment *a) { pts_fetch_add_u64(&a->metrics->damage, 1); }
 
 uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot) {
-  uint64_t mark = pts_load_acquire_u64(&a->store.workers[slot].mark);
+  uint64_t mark = pts_load_acquire_u64(&a->session.store.workers[slot].mark);
   return mark <= a->shard_size ? mark : 0;
 }
 
@@ -206,7 +231,7 @@ int32_t pts_clear(uint32_t number) {
 int32_t pts_dropped(uint32_t number) {
   pts_attachment *a = pts_attachment_of(number);
   if (!a) return PTS_E_CLOSED;
-  uint64_t *dropped = &pts_worker_self(&a->store)->dropped;
+  uint64_t *dropped = &pts_worker_self(&a->session.store)->dropped;
   pts_store_relaxed_u64(dropped, pts_load_relaxed_u64(dropped) + 1);
   return 0;
 }

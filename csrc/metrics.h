@@ -1,8 +1,7 @@
 /*
  * metrics.h: an attachment to the metrics section, and the calls between the files that work on it.
  *
- *   attachment.c  numbers, threads that end, references      pts_open, pts_close
- *   metrics.c     the section: geometry, making, recognising
+ *   metrics.c     the section: geometry, making, recognising      pts_open, pts_close
  *   index.c       text entries and hash slots (a page of policy `never`)
  *   series.c      families, declarations, series, generations
  *   cell.c        add, set, observe
@@ -18,7 +17,7 @@
 
 #include <stdbool.h>
 
-#include "store.h"
+#include "session.h"
 
 /* What a handle's cell may be used for without another look. */
 enum { PTS_FAST_ADD = 1, PTS_FAST_SET = 2, PTS_FAST_OBSERVE = 4 };
@@ -44,7 +43,7 @@ struct pts_render;
 struct pts_order;
 
 typedef struct pts_attachment {
-  pts_store store; /* first: a cache attachment begins alike */
+  pts_session session; /* first */
   /* The section's regions. */
   pts_metrics *metrics;
   uint32_t *slots;
@@ -62,23 +61,21 @@ typedef struct pts_attachment {
   /* Rendering; guarded by the process lock. */
   struct pts_order *order;
   struct pts_render *renders[PTS_RENDERS];
-  /* attachment.c's. */
-  uint32_t number;
-  uint32_t references;
-  bool closed;
-  struct pts_attachment *next_in_thread;
 } pts_attachment;
 
-/* ---- attachment.c ---- */
-
 /* NULL when there is none of that number. For the owner's thread: no lock, no reference. */
-pts_attachment *pts_attachment_of(uint32_t number);
+static inline pts_attachment *pts_attachment_of(uint32_t number) {
+  return (pts_attachment *)pts_session_of(PTS_SECTION_METRICS, number);
+}
 /* For any thread: with a reference, until pts_attachment_release. */
-pts_attachment *pts_attachment_hold(uint32_t number);
-void pts_attachment_release(pts_attachment *attachment);
+static inline pts_attachment *pts_attachment_hold(uint32_t number) {
+  return (pts_attachment *)pts_session_hold(PTS_SECTION_METRICS, number);
+}
+static inline void pts_attachment_release(pts_attachment *a) { pts_session_release(&a->session); }
 
 /* ---- metrics.c ---- */
 
+/* Attach to the section without a number: for pts_open and the checker. */
 int32_t pts_metrics_attach(pts_attachment *attachment, const pts_options *options,
                            pts_message *message);
 void pts_metrics_detach(pts_attachment *attachment);

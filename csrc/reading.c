@@ -20,11 +20,11 @@
 
 void pts_view_take(pts_attachment *a, pts_view *view) {
   uint32_t high = pts_load_acquire_u32(&a->metrics->workers_high);
-  if (high > a->store.max_workers + 1) high = a->store.max_workers + 1;
+  if (high > a->session.store.max_workers + 1) high = a->session.store.max_workers + 1;
   view->high = high;
   for (uint32_t slot = 0; slot < high; slot++) {
     view->marks[slot] = pts_shard_mark(a, slot);
-    view->epochs[slot] = pts_load_acquire_u32(&a->store.workers[slot].epoch);
+    view->epochs[slot] = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);
     view->alive[slot] = -1;
   }
 }
@@ -32,13 +32,13 @@ void pts_view_take(pts_attachment *a, pts_view *view) {
 static bool slot_alive(pts_attachment *a, pts_view *view, uint32_t slot, uint64_t epoch) {
   if (epoch != view->epochs[slot]) {
     /* a new owner since the view was taken, or a dead one's block */
-    uint32_t now = pts_load_acquire_u32(&a->store.workers[slot].epoch);
+    uint32_t now = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);
     if (epoch != now) return false;
     view->epochs[slot] = now;
     view->alive[slot] = -1;
   }
   if (view->alive[slot] < 0)
-    view->alive[slot] = (int8_t)pts_worker_alive(&a->store, slot, (uint32_t)epoch);
+    view->alive[slot] = (int8_t)pts_worker_alive(&a->session.store, slot, (uint32_t)epoch);
   return view->alive[slot] == 1;
 }
 
@@ -176,7 +176,7 @@ static void read_block(const pts_attachment *a, uint32_t slot, uint64_t at, uint
     *sum = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_SUM]));
     for (uint32_t b = 0; b < count_count; b++)
       counts[b] = pts_load_relaxed_u64(&block[PTS_CELL_COUNTS + b]);
-    if (sequence & 1) complete(&a->store.workers[slot], at, count_count, counts, sum);
+    if (sequence & 1) complete(&a->session.store.workers[slot], at, count_count, counts, sum);
     pts_fence_acquire();
     if (pts_load_relaxed_u64(&block[PTS_CELL_SEQUENCE]) == sequence) return;
     pts_cpu_relax();

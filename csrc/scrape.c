@@ -21,7 +21,7 @@ static void free_render(pts_render *r) {
 static void sum_own_counters(pts_render *r) {
   r->damage = pts_load_relaxed_u64(&r->a->metrics->damage);
   for (uint32_t slot = 1; slot < r->view.high; slot++)
-    r->dropped += pts_load_relaxed_u64(&r->a->store.workers[slot].dropped);
+    r->dropped += pts_load_relaxed_u64(&r->a->session.store.workers[slot].dropped);
 }
 
 static pts_render *make_render(pts_attachment *a, uint32_t flags) {
@@ -52,7 +52,7 @@ static int32_t enter(pts_attachment *a, pts_render *r) {
 int32_t pts_render_open(uint32_t attachment, uint32_t flags) {
   pts_attachment *a = pts_attachment_hold(attachment);
   if (!a) return PTS_E_CLOSED;
-  int32_t code = pts_store_intact(&a->store);
+  int32_t code = pts_store_intact(&a->session.store);
   pts_render *r = code == 0 ? make_render(a, flags) : NULL;
   if (code == 0) code = r ? enter(a, r) : PTS_E_NO_MEMORY;
   if (code < 0 && r) free_render(r);

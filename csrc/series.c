@@ -87,9 +87,9 @@ static int32_t ready_record(pts_attachment *a, uint32_t number) {
   if (number < m->records_ready) return 0;
   uint64_t mark = (uint64_t)m->records_ready * sizeof(pts_record);
   uint64_t limit = (uint64_t)a->max_records * sizeof(pts_record);
-  uint64_t base = (uint64_t)((uint8_t *)a->records - a->store.section);
+  uint64_t base = (uint64_t)((uint8_t *)a->records - a->session.store.section);
   int32_t code =
-      pts_store_extend(&a->store, base, &mark, (uint64_t)(number + 1) * sizeof(pts_record), limit);
+      pts_store_extend(&a->session.store, base, &mark, (uint64_t)(number + 1) * sizeof(pts_record), limit);
   if (code != 0) return code;
   pts_store_release_u32(&m->records_ready, (uint32_t)(mark / sizeof(pts_record)));
   PTS_POINT();
@@ -234,7 +234,7 @@ static int32_t make_handle(pts_attachment *a, uint32_t number) {
   }
   h->place = record->place;
   h->words = record->words;
-  h->own = (uint64_t *)(void *)pts_shard(a, a->store.slot) + h->place;
+  h->own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot) + h->place;
   h->kind = record->kind;
   h->record = record;
   return (int32_t)number;
@@ -264,7 +264,7 @@ int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t
   uint32_t number;
   code = find_series(a, &wanted, bounds, key->bound_count, &number);
   if (code == PTS_E_NOT_FOUND && !(key->flags & PTS_SERIES_NO_CREATE)) {
-    code = pts_index_lock(a, key->timeout_ms ? key->timeout_ms : a->store.lock_timeout_ms);
+    code = pts_index_lock(a, key->timeout_ms ? key->timeout_ms : a->session.store.lock_timeout_ms);
     if (code != 0) return code;
     code = insert_series(a, key, text, &wanted, bounds, &number);
     pts_index_unlock(a);
@@ -361,7 +361,7 @@ int32_t pts_declare(uint32_t attachment, const uint8_t *name, uint32_t name_leng
   uint64_t size;
   uint8_t *packed = pack_declaration(parts, lengths, part_count, &size, &code);
   if (!packed) return code;
-  code = pts_index_lock(a, a->store.lock_timeout_ms);
+  code = pts_index_lock(a, a->session.store.lock_timeout_ms);
   if (code == 0) {
     code = declare_locked(a, name, name_length, packed, size, parts, lengths[0]);
     pts_index_unlock(a);

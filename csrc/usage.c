@@ -12,8 +12,8 @@
 static uint64_t count_living(pts_attachment *a, uint32_t high) {
   uint64_t living = 0;
   for (uint32_t slot = 1; slot < high; slot++) {
-    uint32_t epoch = pts_load_acquire_u32(&a->store.workers[slot].epoch);
-    if (pts_worker_alive(&a->store, slot, epoch)) living++;
+    uint32_t epoch = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);
+    if (pts_worker_alive(&a->session.store, slot, epoch)) living++;
   }
   return living;
 }
@@ -23,9 +23,9 @@ int32_t pts_usage_read(uint32_t attachment, pts_usage *out) {
   if (!a) return PTS_E_CLOSED;
   const pts_metrics *m = a->metrics;
   uint32_t high = pts_load_acquire_u32(&m->workers_high);
-  if (high > a->store.max_workers + 1) high = a->store.max_workers + 1;
+  if (high > a->session.store.max_workers + 1) high = a->session.store.max_workers + 1;
   pts_file_id id;
-  int32_t code = pts_os_identify(a->store.mapping->fd, &id);
+  int32_t code = pts_os_identify(a->session.store.mapping->fd, &id);
   if (code != 0) return code;
   *out = (pts_usage){
       .series_used = pts_records_used(a),
@@ -36,17 +36,17 @@ int32_t pts_usage_read(uint32_t attachment, pts_usage *out) {
       .cells_capacity = a->shard_size,
       .workers_live = count_living(a, high),
       .workers_ever = high - 1,
-      .workers_capacity = a->store.max_workers,
+      .workers_capacity = a->session.store.max_workers,
       .damage = pts_load_relaxed_u64(&m->damage),
       .repairs = pts_load_relaxed_u64(&m->repairs),
       .lock_waits = pts_load_relaxed_u64(&m->lock_waits),
       .file_bytes = id.size,
       .allocated_bytes = id.allocated,
-      .my_slot = a->store.slot,
-      .my_epoch = a->store.epoch,
+      .my_slot = a->session.store.slot,
+      .my_epoch = a->session.store.epoch,
   };
   for (uint32_t slot = 1; slot < high; slot++)
-    out->dropped_updates += pts_load_relaxed_u64(&a->store.workers[slot].dropped);
+    out->dropped_updates += pts_load_relaxed_u64(&a->session.store.workers[slot].dropped);
   return 0;
 }
 
