@@ -122,6 +122,13 @@ export interface Model {
   stops?: number;
   /** Who may be killed or stopped; everyone if left out. */
   mortal?: readonly string[];
+  /**
+   * Locations that only one process at a time may write, by these processes: a lock or a slot orders
+   * them, they touch them only while they own them, and nobody uses a read-modify-write there. In
+   * weak memory an owner's accesses to them are then done at once: a reader may read the older
+   * messages all the same, so no outcome is lost, but most interleavings are.
+   */
+  owned?: Readonly<Record<number, readonly string[]>>;
   kernelWords?: number;
   ghostWords?: number;
   /** At a process's death, besides its words (those that hold its number + 1) becoming 0. */

@@ -49,6 +49,7 @@ class Search {
   #weak: boolean;
   #programs = new Programs();
   #zero: View;
+  #codes = new Uint16Array(65536);
 
   constructor(model: Model) {
     this.#model = model;
@@ -80,13 +81,24 @@ class Search {
 
   /** Everything that can happen next. Labels only when asked for: they are for people. */
   #steps(state: State, labels: boolean): Step[] {
+    const alone = this.#weak ? state.processes.findIndex((p, i) => this.#isUnnoticed(p, i)) : -1;
     const steps: Step[] = [];
     state.processes.forEach((process, self) => {
       if (process.fate !== ALIVE || process.at.op === undefined) return;
+      if (alone >= 0 && self !== alone) return;
       this.#perform(state, self, process.at.op, steps, labels);
       if (mayEndBefore(process.at) && this.#isMortal(self)) this.#end(state, self, steps, labels);
     });
     return steps;
+  }
+
+  /** Does the next access commute with everything the others can do before it? Then it goes first. */
+  #isUnnoticed(process: Process, self: number): boolean {
+    const op = process.at.op;
+    if (process.fate !== ALIVE || op === undefined || process.at.lazy.length > 0) return false;
+    if (op.kind === "fence") return op.order !== "full";
+    if (op.kind !== "store" && op.kind !== "load") return false;
+    return this.#model.owned?.[op.at]?.includes(this.#names[self]) ?? false;
   }
 
   #isMortal(self: number): boolean {
@@ -244,21 +256,36 @@ class Search {
   }
 
   #key(state: State): string {
-    const codes: number[] = [state.kills, state.stops];
+    const codes = this.#codes;
+    let n = 0;
+    const put = (list: readonly number[]) => {
+      for (let i = 0; i < list.length; i++) codes[n++] = list[i];
+    };
+    codes[n++] = state.kills;
+    codes[n++] = state.stops;
     for (const p of state.processes) {
-      codes.push(p.at.id >> 8, p.at.id & 255, p.fate);
-      if (this.#weak) codes.push(...p.now, ...p.acquired, ...p.released);
+      codes[n++] = p.at.id >> 8;
+      codes[n++] = p.at.id & 255;
+      codes[n++] = p.fate;
+      if (!this.#weak) continue;
+      put(p.now);
+      put(p.acquired);
+      put(p.released);
     }
     for (const list of state.memory) {
-      codes.push(list.length);
+      codes[n++] = list.length;
       for (const { value, view } of list) {
-        codes.push(value);
-        if (this.#weak) codes.push(...view);
+        codes[n++] = value;
+        if (this.#weak) put(view);
       }
     }
-    codes.push(...state.kernel, ...state.ghost);
-    if (this.#weak) codes.push(...state.kernelView, ...state.fenceView);
-    return String.fromCharCode(...codes);
+    put(state.kernel);
+    put(state.ghost);
+    if (this.#weak) {
+      put(state.kernelView);
+      put(state.fenceView);
+    }
+    return String.fromCharCode.apply(null, codes.subarray(0, n) as unknown as number[]);
   }
 
   #describe(op: Op): string {
