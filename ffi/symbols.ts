@@ -188,6 +188,7 @@ export const symbols = {
       "u32", // uint32_t report_size
     ],
     result: "i32",
+    optional: true,
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 

@@ -96,10 +96,19 @@ export function labelText(name: string, value: unknown): string {
   }
 }
 
-/** Checks that labels are a plain record and not something that only looks like one. */
+/** Whether an object can be labels, and does not only look like them. */
+export function isRecord(labels: object): boolean {
+  return !Array.isArray(labels) && !(labels instanceof Map);
+}
+
+/**
+ * Checks that labels are a record.
+ *
+ * @throws {TypeError} if they are not
+ */
 export function checkLabels(labels: unknown): asserts labels is Labels | null | undefined {
   if (labels === undefined || labels === null) return;
-  if (typeof labels === "object" && !Array.isArray(labels) && !(labels instanceof Map)) return;
+  if (typeof labels === "object" && isRecord(labels)) return;
   throw new TypeError(
     `labels must be an object such as { method: "GET" }, not ${
       labels instanceof Map ? "a Map" : shown(labels)

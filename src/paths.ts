@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Labels } from "./labels.ts";
+import { isRecord, type Labels } from "./labels.ts";
 
 /** A label's name at one place of a path, and where each of its values leads. */
 class Branch<T> {
@@ -118,7 +118,8 @@ function walk<T>(root: PathNode<T>, labels: Labels, missing: T): T {
     if (next === undefined) return missing;
     node = next;
   }
-  return node.leaf;
+  // Without a key it may be an empty list or Map: the slow way refuses those.
+  return node === root && !isRecord(labels) ? missing : node.leaf;
 }
 
 function branchFor<T>(node: PathNode<T>, key: string): Branch<T> | null {

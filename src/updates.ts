@@ -128,28 +128,13 @@ export class Updates {
 
   #observeSlowly(name: string, value: number, labels: MaybeLabels): void {
     const { pairs, silent } = this.#resolve(name, labels);
-    const declared = this.#context.families.find(name)?.buckets;
-    const handle = this.#histogramHandle(name, pairs, declared);
+    const handle = this.#store.seriesForUpdate(
+      native.Kind.histogram,
+      seriesKey(name, pairs, "le"),
+      this.#context.families.find(name)?.buckets ?? defaultBuckets,
+    );
     if (handle >= 0 && silent) this.#histograms.put(name, labels, handle);
     this.#done(name, handle < 0 ? handle : native.observe(this.#store.attachment, handle, value));
-  }
-
-  /**
-   * A series that was observed before its buckets were declared keeps the default ones: two sets of
-   * buckets for the same labels would be two series of one text.
-   */
-  #histogramHandle(
-    name: string,
-    pairs: readonly LabelPair[],
-    declared: Float64Array<ArrayBuffer> | undefined,
-  ): number {
-    const key = seriesKey(name, pairs, "le");
-    const kind = native.Kind.histogram;
-    if (declared !== undefined) {
-      const older = this.#store.existingSeries(kind, key, defaultBuckets);
-      if (older !== undefined && this.#store.value(older) !== undefined) return older;
-    }
-    return this.#store.seriesForUpdate(kind, key, declared ?? defaultBuckets);
   }
 
   // ---- enums
