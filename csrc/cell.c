@@ -382,12 +382,12 @@ int32_t pts_touch(uint32_t attachment, uint32_t handle) {
 
 /* The redo record describes the one block whose sequence is odd, if any; finishing it twice is the
  * same as once. Everything in it is checked: it comes from the file. */
-void pts_cell_take_over(pts_attachment *a) {
-  const pts_redo *redo = &pts_worker_self(&a->session.store)->redo;
-  uint64_t at = redo->block, bucket = redo->bucket;
+void pts_cell_take_over(pts_attachment *a, uint32_t slot) {
+  const pts_redo *redo = &a->session.store.workers[slot].redo;
+  uint64_t at = redo->block, bucket = redo->bucket, mark = pts_shard_mark(a, slot);
   if (at == 0 || at % 8 != 0 || bucket > PTS_MAX_BOUNDS) return;
-  if (at > a->my_mark || (PTS_CELL_COUNTS + bucket + 1) * 8 > a->my_mark - at) return;
-  uint64_t *block = (uint64_t *)(void *)(pts_shard(a, a->session.store.slot) + at);
+  if (at > mark || (PTS_CELL_COUNTS + bucket + 1) * 8 > mark - at) return;
+  uint64_t *block = (uint64_t *)(void *)(pts_shard(a, slot) + at);
   uint64_t sequence = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]);
   if (!(sequence & 1)) return;
   pts_store_relaxed_u64(&block[PTS_CELL_COUNTS + bucket], redo->count);

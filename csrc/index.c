@@ -135,8 +135,7 @@ int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *
   return 0;
 }
 
-/* The wanted thing of an entry that is already in the text. */
-static pts_wanted wanted_of(const pts_attachment *a, const pts_entry *entry) {
+pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *entry) {
   pts_wanted wanted = {*entry, pts_entry_bytes(entry), pts_entry_size(entry), 0};
   const pts_record *record =
       entry->kind == PTS_KIND_HISTOGRAM ? pts_record_at(a, entry->record) : NULL;
@@ -147,7 +146,7 @@ static pts_wanted wanted_of(const pts_attachment *a, const pts_entry *entry) {
 int32_t pts_index_publish(pts_attachment *a, uint32_t word) {
   const pts_entry *entry = pts_entry_at(a, word);
   if (!entry) return PTS_E_DAMAGED;
-  pts_wanted wanted = wanted_of(a, entry);
+  pts_wanted wanted = pts_entry_wanted(a, entry);
   uint32_t found;
   uint32_t slot = probe(a, &wanted, entry->hash, &found);
   if (slot == a->slot_count) return PTS_E_SERIES_FULL;

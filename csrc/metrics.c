@@ -139,7 +139,18 @@ static int32_t take_slot(pts_attachment *a, pts_message *message) {
   return code;
 }
 
-int32_t pts_metrics_attach(pts_attachment *a, const pts_options *options, pts_message *message) {
+static int32_t become_worker(pts_attachment *a, pts_message *message) {
+  a->handles = calloc(a->max_records, sizeof *a->handles);
+  if (!a->handles) return PTS_E_NO_MEMORY;
+  int32_t code = take_slot(a, message);
+  if (code != 0) return code;
+  a->my_mark = pts_shard_mark(a, a->session.store.slot);
+  pts_cell_take_over(a, a->session.store.slot);
+  return 0;
+}
+
+int32_t pts_metrics_attach(pts_attachment *a, const pts_options *options, bool as_worker,
+                           pts_message *message) {
   int32_t code = check_options(options, message);
   if (code != 0) return code;
   plan wanted = {aligned(options->capacity ? options->capacity : DEFAULT_CAPACITY),
@@ -150,16 +161,8 @@ int32_t pts_metrics_attach(pts_attachment *a, const pts_options *options, pts_me
   code = pts_store_open(&a->session.store, options, &maker, message);
   if (code != 0) return code;
   code = recognise(a, options, message);
-  if (code == 0) code = take_slot(a, message);
-  if (code == 0) {
-    a->handles = calloc(a->max_records, sizeof *a->handles);
-    if (!a->handles) code = PTS_E_NO_MEMORY;
-  }
-  if (code == 0) {
-    a->my_mark = pts_shard_mark(a, a->session.store.slot);
-    pts_cell_take_over(a);
-    return 0;
-  }
+  if (code == 0 && as_worker) code = become_worker(a, message);
+  if (code == 0) return 0;
   if (message->length == 0) pts_message_os(message, code, "attach to the store", "");
   pts_metrics_detach(a);
   return code;
@@ -186,7 +189,7 @@ int32_t pts_open(const pts_options *options, char *text, uint32_t size) {
     return PTS_E_NO_MEMORY;
   }
   a->session.destroy = destroy;
-  int32_t code = pts_metrics_attach(a, options, &message);
+  int32_t code = pts_metrics_attach(a, options, true, &message);
   if (code == 0) {
     code = pts_session_enter(&a->session, &message);
     if (code == 0) return (int32_t)a->session.number;

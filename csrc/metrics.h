@@ -75,8 +75,9 @@ static inline void pts_attachment_release(pts_attachment *a) { pts_session_relea
 
 /* ---- metrics.c ---- */
 
-/* Attach to the section without a number: for pts_open and the checker. */
-int32_t pts_metrics_attach(pts_attachment *attachment, const pts_options *options,
+/* Attach to the section without a number: for pts_open, and (as nobody, without a worker slot, so that it
+ * can only read) for the checker. */
+int32_t pts_metrics_attach(pts_attachment *attachment, const pts_options *options, bool as_worker,
                            pts_message *message);
 void pts_metrics_detach(pts_attachment *attachment);
 /* Take the index lock; repairs the index after a takeover. */
@@ -98,6 +99,9 @@ const pts_entry *pts_entry_at(const pts_attachment *a, uint32_t word);
 static inline const uint8_t *pts_entry_bytes(const pts_entry *entry) {
   return (const uint8_t *)(entry + 1);
 }
+/* What would find this entry. */
+struct pts_wanted;
+struct pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *entry);
 /* Bytes of an entry after its header, 0 when its fields make no sense. */
 uint64_t pts_entry_size(const pts_entry *entry);
 
@@ -140,8 +144,8 @@ uint32_t pts_generation_draw(pts_record *record);
 
 /* ---- cell.c ---- */
 
-/* What the last owner of this slot left half done. */
-void pts_cell_take_over(pts_attachment *a);
+/* Finish what the last owner of a slot left half done. The caller owns the slot. */
+void pts_cell_take_over(pts_attachment *a, uint32_t slot);
 
 /* ---- render.c, order.c ---- */
 

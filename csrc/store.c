@@ -232,9 +232,13 @@ static int32_t add_section(pts_store *store, const char *path, const pts_section
   return code == 0 ? AGAIN : code;
 }
 
-static int32_t adopt_section(pts_store *store, const char *path, const pts_section_maker *maker,
-                             pts_message *message) {
-  if (!section_ready(store->mapping, maker->kind)) return add_section(store, path, maker, message);
+static int32_t adopt_section(pts_store *store, const char *path, bool may_add,
+                             const pts_section_maker *maker, pts_message *message) {
+  if (!section_ready(store->mapping, maker->kind)) {
+    if (may_add) return add_section(store, path, maker, message);
+    pts_message_add(message, "the store '%s' has no such section", path);
+    return PTS_E_NOT_FOUND;
+  }
   const pts_section *section = &super_of(store->mapping)->sections[maker->kind];
   pts_section copy = *section;
   if (!section_in(&copy, store->mapping->size)) {
@@ -278,7 +282,8 @@ static int32_t adopt(pts_store *store, pts_fd fd, const char *path, const pts_op
     return pts_message_os(message, code, "map the store", shown);
   }
   code = recognise(store->mapping, shown, message);
-  if (code == 0) code = adopt_section(store, shown, maker, message);
+  bool may_add = !(options->flags & PTS_OPEN_EXISTING);
+  if (code == 0) code = adopt_section(store, shown, may_add, maker, message);
   if (code != 0) pts_store_close(store);
   return code;
 }

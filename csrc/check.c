@@ -1,0 +1,283 @@
+/*
+ * Every invariant of the metrics section, verified from the file alone. Reads without locks, so it may run
+ * beside living workers; what only holds between two steps of a living lock owner is not asked then.
+ *
+ *   C1  the counts and marks lie within their regions
+ *   C2  every record below records_used is whole: kind, words, place, entry, family, mode
+ *   C3  every record is found by its own text, and no two have the same
+ *   C4  every hash slot names a whole entry
+ *   C5  blocks of different records do not overlap, nor do entries, and all lie below the hints
+ *   C6  no block's tag is newer than its record's and the store's generations
+ *   C7  every owner's mark is whole steps within its shard
+ *   C8  a histogram's sequence is odd only under a living owner or a matching redo record
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "atomics.h"
+#include "metrics.h"
+
+typedef struct checker {
+  pts_attachment *a;
+  pts_message *report;
+  int32_t findings;
+} checker;
+
+typedef struct range {
+  uint64_t from, to;
+} range;
+
+__attribute__((format(printf, 3, 4))) static void expect(checker *c, bool holds, const char *format,
+                                                         ...) {
+  if (holds) return;
+  c->findings++;
+  char text[256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  pts_message_add(c->report, "finding: %s\n", text);
+}
+
+/* ---- C1, C7: counts and marks ------------------------------------------------------------------------ */
+
+static void check_counts(checker *c) {
+  const pts_attachment *a = c->a;
+  const pts_metrics *m = a->metrics;
+  expect(c, m->records_used <= m->records_ready, "C1: %u records are used, %u have space",
+         m->records_used, m->records_ready);
+  expect(c, m->records_ready <= a->max_records, "C1: space for %u records of %u", m->records_ready,
+         a->max_records);
+  expect(c, m->text_used <= m->text_mark && m->text_mark <= a->text_size && m->text_used % 8 == 0,
+         "C1: text used %llu, marked %llu, of %llu", (unsigned long long)m->text_used,
+         (unsigned long long)m->text_mark, (unsigned long long)a->text_size);
+  expect(c, m->cells_used <= a->shard_size && m->cells_used % 16 == 0, "C1: cells used %llu of %llu",
+         (unsigned long long)m->cells_used, (unsigned long long)a->shard_size);
+  expect(c, m->workers_high >= 1 && m->workers_high <= a->session.store.max_workers + 1,
+         "C1: %u worker slots were owned, of %u", m->workers_high, a->session.store.max_workers);
+  for (uint32_t slot = 0; slot <= a->session.store.max_workers; slot++) {
+    uint64_t mark = a->session.store.workers[slot].mark;
+    bool whole = mark <= a->shard_size && (mark % PTS_STEP == 0 || mark == a->shard_size);
+    expect(c, whole, "C7: shard %u is marked to %llu of %llu", slot, (unsigned long long)mark,
+           (unsigned long long)a->shard_size);
+  }
+}
+
+/* ---- C2, C3: records ------------------------------------------------------------------------------------ */
+
+/* A killed insertion may have left its record, the last one, without a slot; repair mends that. */
+static bool may_lack_slot(const checker *c, uint32_t number) {
+  return number + 1 == c->a->metrics->records_used && c->a->metrics->index_lock.word != 0;
+}
+
+static bool mode_holds(const pts_record *record) {
+  uint32_t mode = PTS_HEAD_MODE(record->head);
+  if (record->kind == PTS_KIND_FAMILY) return record->head == 0;
+  if (record->kind == PTS_KIND_VALUE) return mode >= PTS_MODE_SHARDED && mode <= PTS_MODE_STAMPED;
+  if (record->kind == PTS_KIND_ENUM) return mode == PTS_MODE_SHARED || mode == PTS_MODE_STAMPED;
+  return mode == PTS_MODE_SHARDED;
+}
+
+static void check_kind(checker *c, uint32_t n, const pts_record *record) {
+  uint32_t count;
+  if (record->kind == PTS_KIND_HISTOGRAM)
+    expect(c, pts_record_bounds(c->a, record, &count) != NULL, "C2: histogram %u has no bounds", n);
+  if (record->kind == PTS_KIND_FAMILY && record->extra)
+    expect(c, pts_family_part_count(c->a, record) >= 3, "C2: family %u has a broken declaration", n);
+  const pts_record *family = pts_record_at(c->a, record->family);
+  expect(c, family && family->kind == PTS_KIND_FAMILY, "C2: record %u is of no family", n);
+  expect(c, mode_holds(record), "C2: record %u has mode %u", n, PTS_HEAD_MODE(record->head));
+  expect(c, PTS_HEAD_GENERATION(record->head) <= record->generations,
+         "C2: record %u has a generation that was not drawn", n);
+}
+
+static void check_record(checker *c, uint32_t n) {
+  const pts_record *record = pts_record_at(c->a, n);
+  expect(c, record != NULL, "C2: record %u is broken", n);
+  if (!record) return;
+  const pts_entry *entry = pts_entry_at(c->a, record->entry);
+  bool whole = entry && entry->kind == record->kind && entry->record == n;
+  expect(c, whole, "C2: record %u names an entry that is not its own", n);
+  if (!whole) return;
+  check_kind(c, n, record);
+  pts_wanted wanted = pts_entry_wanted(c->a, entry);
+  expect(c, pts_index_hash(c->a, &wanted) == entry->hash, "C3: record %u has a wrong hash", n);
+  uint32_t found = pts_index_find(c->a, &wanted);
+  expect(c, found == record->entry || (found == 0 && may_lack_slot(c, n)),
+         "C3: record %u is not found by its text", n);
+}
+
+/* ---- C4, C5: slots and ranges -------------------------------------------------------------------------- */
+
+static int compare_ranges(const void *x, const void *y) {
+  const range *a = x, *b = y;
+  return a->from < b->from ? -1 : a->from > b->from;
+}
+
+static void check_ranges(checker *c, range *ranges, uint32_t count, uint64_t end, const char *what) {
+  qsort(ranges, count, sizeof *ranges, compare_ranges);
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t next = i + 1 < count ? ranges[i + 1].from : end;
+    expect(c, ranges[i].to <= next, "C5: %s from %llu to %llu runs into %llu", what,
+           (unsigned long long)ranges[i].from, (unsigned long long)ranges[i].to,
+           (unsigned long long)next);
+  }
+}
+
+static uint32_t add_entry(checker *c, range *ranges, uint32_t count, uint32_t word) {
+  const pts_entry *entry = word ? pts_entry_at(c->a, word) : NULL;
+  if (!entry) return count;
+  uint64_t from = (uint64_t)word * 8;
+  ranges[count] = (range){from, from + (sizeof *entry + pts_entry_size(entry) + 7) / 8 * 8};
+  return count + 1;
+}
+
+static void check_slots(checker *c, range *ranges) {
+  const pts_attachment *a = c->a;
+  uint32_t count = 0;
+  for (uint32_t slot = 0; slot < a->slot_count; slot++) {
+    uint32_t word = pts_load_acquire_u32(&a->slots[slot]);
+    if (word == 0) continue;
+    const pts_entry *entry = pts_entry_at(a, word);
+    expect(c, entry && pts_entry_size(entry) + (entry->kind == PTS_ENTRY_BOUNDS) > 0,
+           "C4: hash slot %u names no entry", slot);
+    count = add_entry(c, ranges, count, word);
+  }
+  for (uint32_t n = 0; n < pts_records_used(a); n++)
+    if (a->records[n].kind == PTS_KIND_FAMILY) count = add_entry(c, ranges, count, a->records[n].extra);
+  check_ranges(c, ranges, count, a->metrics->text_used, "an entry");
+}
+
+static void check_places(checker *c, range *ranges) {
+  const pts_attachment *a = c->a;
+  uint32_t count = 0;
+  for (uint32_t n = 0; n < pts_records_used(a); n++) {
+    const pts_record *r = pts_record_at(a, n);
+    if (!r || r->words == 0) continue;
+    ranges[count++] = (range){(uint64_t)r->place * 8, ((uint64_t)r->place + r->words) * 8};
+    if (r->extra && (r->kind == PTS_KIND_VALUE || r->kind == PTS_KIND_ENUM))
+      ranges[count++] =
+          (range){(uint64_t)r->extra * 8, ((uint64_t)r->extra + PTS_WORDS_STAMPED) * 8};
+  }
+  check_ranges(c, ranges, count, a->metrics->cells_used, "a block");
+}
+
+/* ---- C6, C8: blocks ------------------------------------------------------------------------------------- */
+
+static bool redo_matches(const pts_attachment *a, uint32_t slot, const pts_record *record) {
+  const pts_redo *redo = &a->session.store.workers[slot].redo;
+  return redo->block == (uint64_t)record->place * 8 &&
+         redo->bucket < record->words - (uint64_t)PTS_CELL_COUNTS;
+}
+
+static void check_block(checker *c, uint32_t n, const pts_record *record, uint32_t slot) {
+  const pts_attachment *a = c->a;
+  uint64_t at = (uint64_t)record->place * 8;
+  if (pts_shard_mark(a, slot) < at + record->words * 8ull) return;
+  const uint64_t *block = (const uint64_t *)(const void *)(pts_shard(a, slot) + at);
+  uint64_t tag = pts_load_acquire_u64(&block[PTS_CELL_TAG]);
+  expect(c, tag >> 32 <= pts_load_acquire_u64(a->generation) && (uint32_t)tag <= record->generations,
+         "C6: record %u has a tag from the future in shard %u", n, slot);
+  if (record->kind != PTS_KIND_HISTOGRAM || slot == 0) return;
+  bool odd = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]) & 1;
+  uint32_t epoch = a->session.store.workers[slot].epoch;
+  expect(c, !odd || redo_matches(a, slot, record) || pts_worker_alive(&c->a->session.store, slot, epoch),
+         "C8: histogram %u is half written in shard %u", n, slot);
+}
+
+static void check_blocks(checker *c) {
+  uint32_t high = c->a->metrics->workers_high;
+  if (high > c->a->session.store.max_workers + 1) return;
+  for (uint32_t n = 0; n < pts_records_used(c->a); n++) {
+    const pts_record *record = pts_record_at(c->a, n);
+    if (!record || record->words == 0) continue;
+    for (uint32_t slot = 0; slot < high; slot++) check_block(c, n, record, slot);
+  }
+}
+
+/* ---- the report ------------------------------------------------------------------------------------------ */
+
+static void describe(checker *c, const char *path) {
+  const pts_attachment *a = c->a;
+  const pts_metrics *m = a->metrics;
+  uint32_t living = 0, high = m->workers_high;
+  if (high > a->session.store.max_workers + 1) high = a->session.store.max_workers + 1;
+  for (uint32_t slot = 1; slot < high; slot++) {
+    uint32_t epoch = a->session.store.workers[slot].epoch;
+    if (!pts_worker_alive(&c->a->session.store, slot, epoch)) continue;
+    living++;
+    pts_message_add(c->report, "worker: slot %u, epoch %u, pid %u\n", slot, epoch,
+                    a->session.store.workers[slot].pid);
+  }
+  uint64_t dropped = 0;
+  for (uint32_t slot = 1; slot < high; slot++) dropped += a->session.store.workers[slot].dropped;
+  pts_message_add(c->report,
+                  "store: %s\n"
+                  "workers: %u living, %u slots used, of %u\n"
+                  "records: %u of %u (series and families)\n"
+                  "text: %llu of %llu bytes\n"
+                  "cells: %llu of %llu bytes in each shard\n"
+                  "dropped updates: %llu\ndamage: %llu\nrepairs: %llu\nlock waits: %llu\n",
+                  path, living, high ? high - 1 : 0, a->session.store.max_workers, pts_records_used(a),
+                  a->max_records, (unsigned long long)m->text_used,
+                  (unsigned long long)a->text_size, (unsigned long long)m->cells_used,
+                  (unsigned long long)a->shard_size, (unsigned long long)dropped,
+                  (unsigned long long)m->damage, (unsigned long long)m->repairs,
+                  (unsigned long long)m->lock_waits);
+}
+
+static void verify(checker *c) {
+  const pts_attachment *a = c->a;
+  check_counts(c);
+  for (uint32_t n = 0; n < pts_records_used(a); n++) check_record(c, n);
+  uint64_t most = (uint64_t)a->slot_count + 2ull * pts_records_used(a) + 1;
+  range *ranges = malloc(most * sizeof *ranges);
+  expect(c, ranges != NULL, "not enough memory to compare ranges");
+  if (!ranges) return;
+  check_slots(c, ranges);
+  check_places(c, ranges);
+  check_blocks(c);
+  free(ranges);
+}
+
+/* ---- repairing ------------------------------------------------------------------------------------------ */
+
+static void finish_dead_slots(pts_attachment *a) {
+  pts_store *store = &a->session.store;
+  for (uint32_t slot = 1; slot <= store->max_workers; slot++) {
+    uint64_t byte = PTS_LOCK_SLOT(store->kind, slot);
+    if (slot == store->slot || pts_os_lock(&store->locks, byte) != 0) continue;
+    pts_cell_take_over(a, slot);
+    pts_os_unlock(&store->locks, byte);
+  }
+}
+
+/* Taking a lock of a dead owner repairs what it guards; living owners are waited for. */
+static int32_t repair(pts_attachment *a) {
+  int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
+  if (code != 0) return code;
+  pts_index_repair(a);
+  pts_index_unlock(a);
+  for (uint32_t i = 0; i < PTS_SERIES_LOCKS; i++) {
+    uint64_t *word = &a->metrics->series_locks[i].word;
+    if (pts_lock_take(&a->session.store, word, a->session.store.lock_timeout_ms) >= 0)
+      pts_lock_release(&a->session.store, word);
+  }
+  finish_dead_slots(a);
+  return 0;
+}
+
+int32_t pts_check(const char *path, uint32_t flags, char *text, uint32_t size) {
+  pts_message report = pts_message_in(text, size);
+  pts_options options = {.path = path, .flags = PTS_OPEN_EXISTING};
+  pts_attachment a = {0};
+  int32_t code = pts_metrics_attach(&a, &options, flags & PTS_CHECK_REPAIR, &report);
+  if (code != 0) return code;
+  if (flags & PTS_CHECK_REPAIR) code = repair(&a);
+  checker c = {&a, &report, 0};
+  describe(&c, path);
+  verify(&c);
+  pts_metrics_detach(&a);
+  return code != 0 ? code : c.findings;
+}
