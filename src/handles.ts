@@ -288,9 +288,8 @@ class LabelledMetric<C extends { remove(): void }> implements Metric<string, C> 
   }
 
   #make(labels: AnyLabels): C {
-    const child = this.#own !== undefined && isEmpty(labels)
-      ? this.#own
-      : this.#plan.child(this.#seriesOf(labels));
+    const series = this.#seriesOf(labels);
+    const child = this.#own ?? this.#plan.child(series); // without labels there is only one
     this.#children.put("", labels, child);
     return child;
   }
@@ -316,10 +315,6 @@ class LabelledMetric<C extends { remove(): void }> implements Metric<string, C> 
     const names = this.#labelNames.length > 0 ? this.#labelNames.join(", ") : "none";
     throw new TypeError(`${this.name}: ${problems.join(", ")}; its labels are: ${names}`);
   }
-}
-
-function isEmpty(labels: object): boolean {
-  return Object.keys(labels).length === 0;
 }
 
 function checkLabelNames({ context, name, labelNames, kind }: Plan<unknown>): readonly string[] {
