@@ -164,6 +164,6 @@ export function effectiveUser(): number | null {
   throw new StoreError(
     "PERMISSION",
     `the folder of the native library must belong to the user, and Deno has no permission to ` +
-      `learn who that is: run deno with ${flag("ffi")} or ${flag("sys", "uid")}`,
+      `learn who that is: add ${flag("ffi")} or ${flag("sys", "uid")} to deno run`,
   );
 }

@@ -27,10 +27,12 @@ export function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/** The command line flag of a permission, quoted for a shell where its value needs it. */
+/**
+ * The command line flag of a permission, quoted for a shell where its value needs it. Deno splits a
+ * value at commas and knows no escape for them: such a value can only be granted as a whole.
+ */
 export function flag(name: string, value?: string): string {
-  if (value === undefined) return `--allow-${name}`;
-  // Deno splits the value at commas and reads two of them as one.
-  const text = `--allow-${name}=${value.replaceAll(",", ",,")}`;
-  return /^[\w@%+=:,./\\-]+$/.test(text) ? text : `"${text}"`;
+  if (value === undefined || value.includes(",")) return `--allow-${name}`;
+  const text = `--allow-${name}=${value}`;
+  return /^[\w@%+=:./\\-]+$/.test(text) ? text : `"${text}"`;
 }

@@ -14,6 +14,7 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { platformName, platforms } from "../ffi/platforms.ts";
+import { lockFile } from "./lock.ts";
 import { findZig } from "./zig.ts";
 
 const root = dirname(import.meta.dirname!);
@@ -27,7 +28,7 @@ export async function build(options: { all?: boolean } = {}): Promise<string[]> 
       `the native library is not made for ${host}, only for ${Object.keys(platforms).join(", ")}`,
     );
   }
-  using _lock = await lockBuild();
+  using _lock = await lockFile(join(root, ".zig-cache", "build.lock"));
   const inputs = hashInputs();
   const wanted = options.all ? Object.keys(platforms) : [host];
   const stale = wanted.filter((platform) => !isFresh(platform, inputs));
@@ -54,17 +55,8 @@ export async function zigBuild(args: string[], what: string): Promise<void> {
     stderr: "inherit",
   }).spawn().status;
   if (!status.success) {
-    throw new Error(`zig build ${args.join(" ")} failed: its messages are above`);
+    throw new Error(`${["zig build", ...args].join(" ")} failed: its messages are above`);
   }
-}
-
-/** Held until disposed, and by the kernel no longer than this process lives. */
-async function lockBuild(): Promise<Disposable> {
-  const folder = join(root, ".zig-cache");
-  await Deno.mkdir(folder, { recursive: true });
-  const file = await Deno.open(join(folder, "build.lock"), { create: true, write: true });
-  await file.lock(true);
-  return { [Symbol.dispose]: () => file.close() };
 }
 
 /** One hash of the names and contents of all that a library or its module is made from. */

@@ -8,6 +8,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { lockFile } from "./lock.ts";
 
 const root = dirname(import.meta.dirname!);
 
@@ -53,6 +54,9 @@ export async function findZig(): Promise<string> {
   const folder = join(root, ".zig", version);
   const zig = join(folder, "ziglang", Deno.build.os === "windows" ? "zig.exe" : "zig");
   if (await output(zig, ["version"]) === version) return zig;
+  using _lock = await lockFile(join(root, ".zig", "fetch.lock"));
+  // Another process may have fetched it while this one waited.
+  if (await output(zig, ["version"]) === version) return zig;
   await install(version, folder);
   const found = await output(zig, ["version"]);
   if (found === version) return zig;
@@ -78,8 +82,8 @@ async function findPip(): Promise<string[] | undefined> {
 }
 
 /**
- * Installs into a folder of its own first and renames it, so that an interrupted download or two
- * builds at once never leave half a compiler under the final name.
+ * Installs into a folder of its own first and renames it, so that an interrupted download never
+ * leaves half a compiler under the final name.
  */
 async function install(version: string, folder: string): Promise<void> {
   const pip = await findPip();
@@ -92,9 +96,7 @@ async function install(version: string, folder: string): Promise<void> {
     );
   }
   console.error(`Fetching Zig ${version} with ${pip.join(" ")} (about 80 MB, once) ...`);
-  const parent = dirname(folder);
-  await Deno.mkdir(parent, { recursive: true });
-  const temporary = await Deno.makeTempDir({ dir: parent, prefix: "fetching-" });
+  const temporary = await Deno.makeTempDir({ dir: dirname(folder), prefix: "fetching-" });
   try {
     const [command, ...args] = pip;
     const status = await new Deno.Command(command, {
