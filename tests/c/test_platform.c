@@ -61,12 +61,12 @@ static void the_second_to_publish_is_told(void) {
   pts_file_id first_id, by_name;
   CHECK_EQUAL(pts_os_create(path, 0600, &second, temp), 0);
   CHECK_EQUAL(pts_os_publish(second, temp, path, false), PTS_E_LOCKED);
+  pts_os_close(second);
   if (*temp != '\0') CHECK_EQUAL(pts_os_identify_path(temp, &by_name), PTS_E_NOT_FOUND);
   CHECK_EQUAL(pts_os_identify(first, &first_id), 0);
   CHECK_EQUAL(pts_os_identify_path(path, &by_name), 0);
   CHECK(first_id.inode == by_name.inode);
   pts_os_close(first);
-  pts_os_close(second);
   pts_os_unlink(path);
 }
 
@@ -86,6 +86,31 @@ static void replacing_gives_a_new_file(void) {
   CHECK_EQUAL(by_name.size, 0);
   pts_os_locks locks;
   CHECK_EQUAL(pts_os_locks_open(path, old, &locks), PTS_E_NOT_FOUND);
+  pts_os_close(old);
+  pts_os_close(new);
+  pts_os_unlink(path);
+}
+
+/* Whoever still has the old store mapped goes on with it. */
+static void a_mapped_file_can_be_replaced(void) {
+  const char *path = in_folder("in use");
+  char temp[PTS_PATH_MAX];
+  pts_fd old = make_file(path), new;
+  pts_file_id old_id, by_name;
+  void *map;
+  CHECK_EQUAL(pts_os_resize(old, PTS_STEP), 0);
+  CHECK_EQUAL(pts_os_allocate(old, 0, PTS_STEP), 0);
+  CHECK_EQUAL(pts_os_map(old, PTS_STEP, &map), 0);
+  memset(map, 5, PTS_STEP);
+  CHECK_EQUAL(pts_os_create(path, 0600, &new, temp), 0);
+  CHECK_EQUAL(pts_os_publish(new, temp, path, true), 0);
+  CHECK_EQUAL(pts_os_identify(old, &old_id), 0);
+  CHECK_EQUAL(pts_os_identify_path(path, &by_name), 0);
+  CHECK(by_name.inode != old_id.inode);
+  CHECK_EQUAL(by_name.size, 0);
+  memset(map, 6, PTS_STEP);
+  CHECK_EQUAL(((unsigned char *)map)[PTS_STEP - 1], 6);
+  pts_os_unmap(map, PTS_STEP);
   pts_os_close(old);
   pts_os_close(new);
   pts_os_unlink(path);
@@ -392,6 +417,7 @@ static const test_case tests[] = {
     {"a new file has no name until published", a_new_file_has_no_name_until_published},
     {"the second to publish is told", the_second_to_publish_is_told},
     {"replacing gives a new file", replacing_gives_a_new_file},
+    {"a mapped file can be replaced", a_mapped_file_can_be_replaced},
     {"replacing needs nothing to replace", replacing_needs_nothing_to_replace},
     {"long names can be created", long_names_can_be_created},
     {"space is taken by allocating only", space_is_taken_by_allocating_only},
