@@ -44,13 +44,12 @@ const decoder = new TextDecoder();
  * prom.declare("requests_total", { help: "Requests answered.", type: "counter" });
  * prom.inc("requests_total", { method: "GET" });
  * prom.inc("requests_total", { method: "GET" });
- * assert.equal(
- *   prom.format(),
- *   `# HELP requests_total Requests answered.
- * # TYPE requests_total counter
- * requests_total{method="GET"} 2
- * `,
- * );
+ * assert.deepEqual(prom.format().split("\n"), [
+ *   "# HELP requests_total Requests answered.",
+ *   "# TYPE requests_total counter",
+ *   'requests_total{method="GET"} 2',
+ *   "",
+ * ]);
  * ```
  *
  * @example Two workers, one store
