@@ -188,7 +188,6 @@ export const symbols = {
       "u32", // uint32_t report_size
     ],
     result: "i32",
-    optional: true,
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
