@@ -34,7 +34,7 @@ const checks: Record<string, () => Promise<boolean>> = {
 const count: Count = { passed: 0, failed: 0 };
 const failed: string[] = [];
 for (const [name, check] of Object.entries(checks)) {
-  console.log(`ok: ${name} ...`);
+  console.log(`== ${name}`);
   const success = await check().catch((error) => {
     console.error(`error: ${(error as Error).message}`);
     return false;
