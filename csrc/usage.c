@@ -55,6 +55,22 @@ static bool name_is_plain(const char *name) {
   return length > 0 && length <= 128 && name[0] != '.' && !strpbrk(name, "/\\:");
 }
 
+/* The name's path in the folder that has `want` bytes free. 1: a file is there already. */
+static int32_t path_in(uint64_t want, const char *name, char *path, uint32_t path_size,
+                       bool *fell_back) {
+  char folder[PTS_PATH_MAX];
+  int32_t code = pts_os_private_folder(want, folder, sizeof folder, fell_back);
+  if (code != 0) return code;
+  int length = snprintf(path, path_size, "%s/%s", folder, name);
+  if (length < 0 || (uint32_t)length >= path_size) return PTS_E_TOO_SMALL;
+  pts_file_id id;
+  return pts_os_identify_path(path, &id) == 0;
+}
+
+/*
+ * All workers must come to the same path although free space changes: a file that is there already
+ * wins, first in memory, then in the folder with the most room, where it was made when memory was short.
+ */
 int32_t pts_shared_path(const char *name, char *path, uint32_t path_size, char *text,
                         uint32_t text_size) {
   pts_message message = pts_message_in(text, text_size);
@@ -63,12 +79,13 @@ int32_t pts_shared_path(const char *name, char *path, uint32_t path_size, char *
                               "that do not begin with a dot", name);
     return PTS_E_INVALID;
   }
-  char folder[PTS_PATH_MAX];
-  bool fell_back;
-  int32_t code = pts_os_private_folder(SHARED_SPACE_WANTED, folder, sizeof folder, &fell_back);
-  if (code != 0) return pts_message_os(&message, code, "make a private folder for", name);
-  if (fell_back)
-    pts_message_add(&message, "the memory folder has too little space; '%s' is in '%s'", name, folder);
-  int length = snprintf(path, path_size, "%s/%s", folder, name);
-  return length < 0 || (uint32_t)length >= path_size ? PTS_E_TOO_SMALL : length;
+  static const uint64_t wanted[] = {0, UINT64_MAX, SHARED_SPACE_WANTED};
+  bool fell_back = false;
+  int32_t code = 0;
+  for (int i = 0; i < 3 && code == 0; i++)
+    code = path_in(wanted[i], name, path, path_size, &fell_back);
+  if (code < 0) return pts_message_os(&message, code, "make a private folder for", name);
+  if (code == 0 && fell_back)
+    pts_message_add(&message, "the memory folder has too little space; the store is '%s'", path);
+  return (int32_t)strlen(path);
 }
