@@ -96,7 +96,7 @@ export interface OpenOptions {
   readonly capacity: number | undefined;
 }
 
-/** A result, and the library's message if it is a failure. */
+/** A result, and what the library has to say: why it failed, or where it had to make do. */
 export interface Outcome {
   readonly result: number;
   readonly message: string;
@@ -118,7 +118,7 @@ export function open(options: OpenOptions): Outcome {
   held = path;
   const result = pts_open(struct, message, MESSAGE_SIZE);
   held = undefined;
-  return { result, message: result < 0 ? textOf(message) : "" };
+  return { result, message: textOf(message) };
 }
 
 /** What C reads through a pointer that the garbage collector does not know of. */

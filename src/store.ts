@@ -67,6 +67,7 @@ export class Store {
       throw this.failure(usage, "read its usage");
     }
     this.seriesCapacity = usage.seriesCapacity;
+    if (message !== "") this.warn(message);
   }
 
   /** Idempotent. */
