@@ -209,7 +209,7 @@ holds(
 );
 holds(
   "histogram: H3: the next owner is killed while finishing",
-  model([one, [], later], { kills: 2 }),
+  model([one, [], later], { kills: 2 }, {}, false),
 );
 holds("histogram: H4: the owner stops anywhere", model([two], { stops: 1 }));
 holds(
