@@ -81,29 +81,10 @@ static bool write_derived(pts_sink *sink, const pts_parts *parts, pts_text suffi
 
 /* ---- values, live gauges, enums ----------------------------------------------------------------------- */
 
-static int enum_step(pts_render *r, pts_sink *sink, const pts_record *record) {
-  const pts_record *family = pts_record_at(r->a, record->family);
-  uint32_t states = family ? pts_family_part_count(r->a, family) : 0;
-  if (r->inner == 0) {
-    if (!pts_read_value(r->a, &r->view, record, PTS_MERGE_SUM, &r->reading)) return 1;
-    if (!pts_parts_of(r->a, record, &r->parts)) return 1;
-    r->inner = 3; /* the parts before are the declaration's own */
-  }
-  for (; r->inner < states; r->inner++) {
-    pts_text label;
-    label.bytes = pts_family_part(r->a, family, r->inner, &label.length);
-    pts_reading one = {r->reading.value == (double)(r->inner - 3), r->reading.time};
-    if (label.bytes && !write_derived(sink, &r->parts, (pts_text){NULL, 0}, label, &one)) return 0;
-  }
-  r->inner = 0;
-  return 1;
-}
-
 /* Each returns 1 when it is done, 0 when the sink is full. */
 static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
   pts_record *record = pts_record_at(r->a, number);
   if (!record) return 1;
-  if (record->kind == PTS_KIND_ENUM) return enum_step(r, sink, record);
   pts_reading reading;
   pts_text printed;
   if (!pts_read_value(r->a, &r->view, record, r->merge, &reading)) return 1;
@@ -114,7 +95,27 @@ static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
   return write_line(sink, printed, &reading);
 }
 
+static int state_step(pts_render *r, pts_sink *sink, const pts_line *line) {
+  const pts_record *record = pts_record_at(r->a, line->record);
+  pts_parts parts;
+  pts_text label = {NULL, 0};
+  if (!record || !pts_parts_of(r->a, record, &parts)) return 1;
+  const pts_record *family = pts_record_at(r->a, record->family);
+  if (family) label.bytes = pts_family_part(r->a, family, line->state, &label.length);
+  return !label.bytes || write_derived(sink, &parts, (pts_text){NULL, 0}, label, &line->reading);
+}
+
+static int spread_step(pts_render *r, pts_sink *sink) {
+  for (; r->series < r->spread.count; r->series++) {
+    const pts_line *line = &r->spread.lines[r->series];
+    int done = line->state ? state_step(r, sink, line) : value_step(r, sink, line->record);
+    if (!done) return 0;
+  }
+  return 1;
+}
+
 static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
+  if (r->spread.used) return spread_step(r, sink);
   const uint32_t *series = r->order->series + family->first;
   for (; r->series < family->values; r->series++)
     if (!value_step(r, sink, series[r->series])) return 0;
@@ -167,7 +168,7 @@ static int totals_step(pts_render *r, pts_sink *sink, const pts_order_family *fa
       exists |= totals[next].exists;
       if (totals[next].exists) value += sums ? totals[next].sum : (double)totals[next].count;
       next++;
-    } while (next < family->histograms && totals[next].same_labels);
+    } while (next < family->histograms && totals[next - 1].same_labels);
     pts_parts parts;
     const pts_record *record = pts_record_at(r->a, series[r->series]);
     if (exists && record && pts_whole_parts_of(r->a, record, &parts)) {
@@ -211,7 +212,7 @@ static int begin_group(pts_render *r, pts_sink *sink) {
   if (!record) return 1;
   if (!header_step(r, sink, record)) return 0;
   r->merge = pts_family_merge(r->a, record);
-  return 1;
+  return pts_spread_begin(r, &r->order->families[r->group->family]) ? 1 : PTS_E_NO_MEMORY;
 }
 
 static int group_step(pts_render *r, pts_sink *sink) {
@@ -247,7 +248,6 @@ int32_t pts_render_lines(pts_render *r, uint8_t *buffer, uint32_t size) {
     r->at++;
     r->begun = false;
     r->series = 0;
-    r->inner = 0;
   }
   if (done < 0) return done;
   if (done == 0 && sink.at == buffer) return PTS_E_TOO_SMALL;

@@ -1,6 +1,6 @@
 /*
  * render.h: one exposition under way. plan.c decides what is printed in which order, run.c reads the
- * histograms, render.c writes lines, scrape.c has the exported calls.
+ * histograms, spread.c the enums, render.c writes lines, scrape.c has the exported calls.
  */
 #ifndef PTS_RENDER_H
 #define PTS_RENDER_H
@@ -72,6 +72,24 @@ typedef struct pts_run {
 } pts_run;
 #define PTS_LE_SIZE 48u
 
+/* A line of a family with enums: of a plain series, or of one state of an enum. */
+typedef struct pts_line {
+  pts_text labels;
+  size_t labels_at; /* in the spread's text */
+  uint32_t record;
+  uint32_t state; /* the part of the declaration; 0: a plain series, read when it is printed */
+  pts_reading reading;
+} pts_line;
+#define PTS_PART_STATES 3u /* the first part of a declaration that is a state */
+
+typedef struct pts_spread {
+  bool used; /* for the group at the position */
+  pts_line *lines;
+  uint32_t count, room;
+  uint8_t *text;
+  size_t text_used, text_room, line_start;
+} pts_spread;
+
 typedef struct pts_render {
   pts_attachment *a;
   pts_order *order;
@@ -85,12 +103,10 @@ typedef struct pts_render {
   uint32_t at;
   bool begun;
   uint32_t series;
-  uint32_t inner;
   /* of the group and series at the position */
   pts_group *group;
   pts_merge merge;
-  pts_reading reading;
-  pts_parts parts;
+  pts_spread spread;
   pts_run run;
   bool busy; /* a thread is inside pts_render_next */
 } pts_render;
@@ -114,6 +130,12 @@ static inline pts_text pts_run_label(const pts_run *run, uint32_t line) {
 static inline double pts_run_value(const pts_run *run, uint32_t member, uint32_t line) {
   return run->values[(size_t)member * (run->bound_count + 1) + line];
 }
+
+/* ---- spread.c ---- */
+
+/* The lines of a family, if it has enums (r->spread.used). false: no memory. */
+bool pts_spread_begin(pts_render *r, const pts_order_family *family);
+void pts_spread_free(pts_spread *spread);
 
 /* ---- render.c ---- */
 
