@@ -19,6 +19,7 @@
  * | `NOT_FOUND` | there is no such thing |
  * | `LOCK_TIMEOUT` | another worker holds a lock and does not move |
  * | `CLOSED` | the store was closed |
+ * | `LIBRARY`, `PLATFORM`, `PERMISSION` | the native library cannot be unpacked or loaded |
  *
  * @example A closed store says so
  * ```ts
