@@ -19,12 +19,11 @@ import {
   type Model,
   type Op,
   type Process,
-  quiet,
   release,
   store,
   unlock,
 } from "./explorer.ts";
-import { type Action, History, type Outcome } from "./history.ts";
+import { scenario, type Work } from "./scenario.ts";
 
 const SHARDS = 3;
 const names = [
@@ -193,60 +192,26 @@ function cellPrograms(rules: Rules) {
   return { add, set, remove, clear, read };
 }
 
-const outcomeOf = (read: number): Outcome => read === 0 ? undefined : { value: read - 1, time: 0 };
+export type { Work };
 
-export type Work = Action["kind"] | "read";
-
-/** Each worker's work; shards 1 and 2 are of the first and the second that adds. Amounts are 1, 2, 4... so that sums tell their parts. */
+/** A sharded series with room for two workers that add, under the rules with a change. */
 export function series(
   work: Work[][],
   memory: Model["memory"],
   fate: Partial<Model> = {},
   change: Partial<Rules> = {},
+  equal = false,
 ): Model {
-  const programs = cellPrograms({ ...asBuilt, ...change });
-  const actions: Action[] = [];
-  const plan = work.map((list) =>
-    list.map((kind) => {
-      if (kind === "read") return { kind, index: -1, value: 0 };
-      const index = actions.push({ kind, value: 1 << actions.length }) - 1;
-      return { kind, index, value: actions[index].value };
-    })
-  );
   const adders = work.flatMap((list, worker) => list.includes("add") ? [worker] : []);
   if (adders.length >= SHARDS) throw new RangeError("a series model has shards for two that add");
-  const history = new History(actions, memory);
-  const slot = history.ghostWords;
-  const workers = plan.map((list, worker) =>
-    function* (): Process {
-      const shard = adders.indexOf(worker) + (change.shardZeroIsOwned ? 0 : 1);
-      let known = 0; /* by this attachment, of the head and the store's generation */
-      for (const { kind, index, value } of list) {
-        if (kind === "add") yield* history.run(index, programs.add, shard, value);
-        else if (kind === "set") known = yield* history.run(index, programs.set, value, known);
-        else if (kind === "remove") yield* history.run(index, programs.remove);
-        else if (kind === "clear") yield* history.run(index, programs.clear);
-        else {
-          yield* history.beginRead(slot);
-          yield history.judge(slot, outcomeOf(yield call(programs.read)));
-        }
-      }
-    }
-  );
-  return {
-    locations: names,
-    initial,
-    memory,
-    ghostWords: slot + 1,
-    processes: {
-      ...Object.fromEntries(workers.map((run, i) => [`${i} ${work[i]}`, run])),
-      *last() {
-        yield quiet();
-        yield history.judge(-1, outcomeOf(yield call(programs.read)));
-      },
-    },
-    mortal: work.map((list, i) => `${i} ${list}`).filter((_, i) => !work[i].includes("read")),
-    progress: true,
-    ...fate,
-  };
+  const { add, set, remove, clear, read } = cellPrograms({ ...asBuilt, ...change });
+  const firstShard = change.shardZeroIsOwned ? 0 : 1;
+  return scenario(work, { locations: names, initial, memory, ...fate }, {
+    add: (worker, amount) => call(add, adders.indexOf(worker) + firstShard, amount),
+    set: (_, { value }, known) => call(set, value, known),
+    remove: () => call(remove),
+    clear: () => call(clear),
+    read: () => call(read),
+    outcome: (read) => read === 0 ? undefined : { value: read - 1, time: 0 },
+  }, equal);
 }

@@ -95,7 +95,7 @@ export const fence = (order: "acquire" | "release" | "full"): Op => ({ kind: "fe
 export const lock = (at: number): Op => ({ kind: "lock", at, fenced: true });
 export const lockWithoutFence = (at: number): Op => ({ kind: "lock", at, fenced: false });
 export const unlock = (at: number): Op => release(at, 0);
-/** A system call, synchronised with all other system calls; `undefined` blocks. */
+/** A system call: acquires and releases what all system calls know, no fence; `undefined` blocks. */
 export const kernel = (name: string, call: KernelCall): Op => ({ kind: "kernel", name, call });
 /** Any of 0 .. count - 1. */
 export const choose = (count: number): Op => ({ kind: "choose", count });

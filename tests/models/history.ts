@@ -7,16 +7,7 @@
  * have additions that were not finished when it began. It may never mix what was before a remove,
  * clear or set with what came after it.
  */
-import {
-  before,
-  call,
-  type Ghost,
-  ghost,
-  kernel,
-  type Op,
-  type Process,
-  type Program,
-} from "./explorer.ts";
+import { before, type Ghost, ghost, kernel, type Op, type Process } from "./explorer.ts";
 
 export interface Action {
   kind: "add" | "set" | "remove" | "clear";
@@ -60,13 +51,13 @@ export class History {
    * In weak memory "ended before it began" needs a message from one to the other: both ends are
    * system calls. Otherwise they are atomic with the first and last access.
    */
-  *run(index: number, program: Program, ...args: number[]): Generator<Op, number, number> {
+  *run(index: number, action: Op): Generator<Op, number, number> {
     const begin: Ghost = (g) => {
       g[0] |= 1 << index;
       g[2 + index] = g[1];
     };
     yield* this.#edge("begin", begin);
-    const result = yield call(program, ...args);
+    const result = yield action;
     const end = ghost((g) => {
       g[1] |= 1 << index;
     });

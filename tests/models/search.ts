@@ -180,7 +180,7 @@ class Search {
         if (result === undefined) break;
         take(result, (to, me) => {
           to.kernel = words;
-          me.now = me.released = to.kernelView = join(me.now, to.kernelView);
+          me.now = to.kernelView = join(me.now, to.kernelView);
         });
         break;
       }

@@ -38,6 +38,10 @@ holds(
   "sets: a shared series is read beside sets, additions and a remove",
   series([["set", "add"], ["remove", "set"], ["read"]], "sc"),
 );
+holds(
+  "sets: V2 V3: equal sets, one killed",
+  series([["set", "add"], ["remove", "add"], ["set"]], "sc", { kills: 1 }, {}, true),
+);
 holds("sets: V1 in weak memory", series([["add", "add"], ["set"], ["read"]], "weak"));
 holds("sets: V2 in weak memory: a restart", series(restart, "weak"));
 holds(
