@@ -255,6 +255,7 @@ export class PrometheusTinyShared implements Disposable {
    * on another thread.
    *
    * @returns the function; it throws a {@linkcode StoreError} once this object is closed
+   * @throws {StoreError} `CLOSED`
    *
    * @example
    * ```ts
@@ -269,6 +270,7 @@ export class PrometheusTinyShared implements Disposable {
    * ```
    */
   handler(): MetricsHandler {
+    this.#store.requireOpen();
     return createHandler(this.#store, this.#renderFlags);
   }
 

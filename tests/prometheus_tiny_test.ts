@@ -469,6 +469,7 @@ Deno.test("PrometheusTinyShared.close() is idempotent, and everything after it t
     () => prom.declare("a", {}),
     () => prom.clear(),
     () => prom.format(),
+    () => prom.handler(),
     () => prom.counter("d"),
     () => counter.inc(),
     () => counter.value(),
