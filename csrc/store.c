@@ -86,15 +86,25 @@ static bool section_in(const pts_section *section, uint64_t file_size) {
          section->size <= file_size - section->offset;
 }
 
-/* The end of the last ready section: what lies beyond it is nobody's. */
-static uint64_t sections_end(const pts_mapping *mapping) {
-  uint64_t end = HEADER_SIZE;
-  for (uint32_t kind = 0; kind < PTS_SECTIONS; kind++) {
-    const pts_section *section = &super_of(mapping)->sections[kind];
-    if (section_ready(mapping, kind) && section->offset + section->size > end)
-      end = section->offset + section->size;
+static pts_section section_of(const pts_mapping *mapping, uint32_t kind) {
+  const pts_section *section = &super_of(mapping)->sections[kind];
+  return (pts_section){.offset = pts_load_relaxed_u64(&section->offset),
+                       .size = pts_load_relaxed_u64(&section->size)};
+}
+
+/* The end of the last ready section: what lies beyond it is nobody's. DAMAGED when one of them ends
+ * beyond the file: cutting there could destroy it. */
+static int32_t sections_end(const pts_mapping *mapping, uint64_t *end) {
+  pts_file_id now; /* others may have added a section since the file was mapped */
+  int32_t code = pts_os_identify(mapping->fd, &now);
+  *end = HEADER_SIZE;
+  for (uint32_t kind = 0; code == 0 && kind < PTS_SECTIONS; kind++) {
+    if (!section_ready(mapping, kind)) continue;
+    pts_section section = section_of(mapping, kind);
+    if (!section_in(&section, now.size)) code = PTS_E_DAMAGED;
+    if (code == 0 && section.offset + section.size > *end) *end = section.offset + section.size;
   }
-  return end;
+  return code;
 }
 
 static void publish_section(pts_superblock *super, uint32_t kind, uint64_t offset, uint64_t size) {
@@ -149,6 +159,7 @@ static int32_t fill(pts_fd fd, const pts_section_maker *maker, pts_message *mess
 static int32_t create(const char *path, const pts_options *options, const pts_section_maker *maker,
                       bool publish, bool replace, pts_fd *out, pts_message *message) {
   char temp[PTS_PATH_MAX];
+  uint32_t said = message->length;
   uint32_t permissions = options->permissions ? options->permissions : 0600;
   int32_t code = pts_os_create(path, permissions, out, temp);
   if (code != 0) return pts_message_os(message, code, "create the store", path);
@@ -164,7 +175,7 @@ static int32_t create(const char *path, const pts_options *options, const pts_se
     PTS_POINT();
     return 0;
   }
-  if (message->length == 0) pts_message_os(message, code, "create the store", path);
+  if (message->length == said) pts_message_os(message, code, "create the store", path);
 discard:
   if (temp[0]) pts_os_unlink(temp);
   pts_os_close(*out);
@@ -197,7 +208,8 @@ static int32_t replace_empty(pts_fd fd, const pts_file_id *id, const char *path,
                              pts_message *message) {
   pts_os_locks locks;
   int32_t code = pts_os_locks_open(path, fd, &locks);
-  if (code != 0) return AGAIN;
+  if (code == PTS_E_NOT_FOUND) return AGAIN; /* somebody was faster */
+  if (code != 0) return pts_message_os(message, code, "lock the empty file", path);
   code = pts_os_lock(&locks, PTS_LOCK_CREATE);
   if (code == 0 && still_named(path, id)) {
     pts_fd made;
@@ -206,7 +218,9 @@ static int32_t replace_empty(pts_fd fd, const pts_file_id *id, const char *path,
   }
   pts_os_locks_close(&locks);
   if (code == PTS_E_LOCKED) pts_os_sleep(1);
-  return code == 0 || code == PTS_E_LOCKED ? AGAIN : code;
+  if (code == 0 || code == PTS_E_LOCKED) return AGAIN;
+  if (message->length == 0) pts_message_os(message, code, "lock the empty file", path);
+  return code;
 }
 
 /* Make the section in an existing file, unless somebody else just did. */
@@ -219,14 +233,17 @@ static int32_t add_section(pts_store *store, const char *path, const pts_section
   }
   pts_mapping *mapping = store->mapping;
   if (code == 0 && !section_ready(mapping, maker->kind)) {
-    uint64_t end = sections_end(mapping);
-    code = pts_os_resize(mapping->fd, end);
+    uint64_t end;
+    code = sections_end(mapping, &end);
+    if (code == 0) code = pts_os_resize(mapping->fd, end);
     PTS_POINT();
     if (code == 0) code = pts_os_resize(mapping->fd, end + maker->size);
     PTS_POINT();
     if (code == 0) code = make_section(mapping->fd, super_of(mapping), end, maker, message);
     if (code != 0 && message->length == 0)
       pts_message_os(message, code, "add a section to the store", path);
+  } else if (code != 0) {
+    pts_message_os(message, code, "lock the store", path);
   }
   pts_os_unlock(&store->locks, PTS_LOCK_CREATE);
   return code == 0 ? AGAIN : code;
@@ -239,9 +256,11 @@ static int32_t adopt_section(pts_store *store, const char *path, bool may_add,
     pts_message_add(message, "the store '%s' has no such section", path);
     return PTS_E_NOT_FOUND;
   }
-  const pts_section *section = &super_of(store->mapping)->sections[maker->kind];
-  pts_section copy = *section;
+  pts_section copy = section_of(store->mapping, maker->kind);
   if (!section_in(&copy, store->mapping->size)) {
+    /* Somebody added it after we had looked at the size: map all of the file. */
+    pts_file_id now;
+    if (pts_os_identify(store->mapping->fd, &now) == 0 && section_in(&copy, now.size)) return AGAIN;
     pts_message_add(message,
                     "the store '%s' is damaged: a section ends beyond the file (%llu bytes), which "
                     "somebody may have shortened; restore it, or use initFile to start anew",
