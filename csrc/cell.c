@@ -103,7 +103,9 @@ static int32_t own_block(pts_attachment *a, pts_handle *h) {
   if (code != 0) return code;
   uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
   bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
-  if (h->kind == PTS_KIND_LIVE && h->own[PTS_CELL_LIVE_EPOCH] != a->session.store.epoch) current = false;
+  if (h->kind == PTS_KIND_LIVE &&
+      pts_load_relaxed_u64(&h->own[PTS_CELL_LIVE_EPOCH]) != a->session.store.epoch)
+    current = false;
   if (!current) start_block(a, h, tag);
   if (h->kind == PTS_KIND_HISTOGRAM)
     remember(h, head, generation, h->own, PTS_FAST_OBSERVE);
@@ -122,13 +124,14 @@ typedef struct shared_view {
   bool current;
 } shared_view;
 
-static int32_t look(const pts_attachment *a, const pts_record *record, shared_view *view) {
+static int32_t look(const pts_attachment *a, const pts_handle *h, shared_view *view) {
+  const pts_record *record = h->record;
   view->head = pts_load_acquire_u64(&record->head);
   view->generation = pts_load_acquire_u64(a->generation);
   view->tag = PTS_TAG(view->generation, PTS_HEAD_GENERATION(view->head));
   bool stamped = PTS_HEAD_MODE(view->head) == PTS_MODE_STAMPED;
-  uint32_t place = stamped ? pts_load_acquire_u32(&record->extra) : record->place;
-  uint32_t words = stamped ? PTS_WORDS_STAMPED : record->words;
+  uint32_t place = stamped ? pts_load_acquire_u32(&record->extra) : h->place;
+  uint32_t words = stamped ? PTS_WORDS_STAMPED : h->words;
   if (place == 0 || ((uint64_t)place + words) * 8 > pts_shard_mark(a, 0)) return PTS_E_DAMAGED;
   view->block = shared_block(a, place);
   view->current = pts_load_acquire_u64(&view->block[PTS_CELL_TAG]) == view->tag;
@@ -173,11 +176,12 @@ static void unlock_series(pts_attachment *a, const pts_record *record) {
   pts_lock_release(&a->session.store, pts_series_lock_of(a, record));
 }
 
-/* The series becomes (or is) of `mode` with this value. Under the series's lock (I4). */
-static void convert(pts_attachment *a, pts_record *record, uint32_t mode, double value,
-                    double time) {
+/* The series becomes (or is) of `mode` with this value, in the block at place, whose space is there.
+ * Under the series's lock (I4). */
+static void convert(pts_attachment *a, pts_record *record, uint32_t mode, uint32_t place,
+                    double value, double time) {
   bool stamped = mode == PTS_MODE_STAMPED;
-  uint64_t *block = shared_block(a, stamped ? record->extra : record->place);
+  uint64_t *block = shared_block(a, place);
   uint64_t head = pts_load_acquire_u64(&record->head);
   for (;;) {
     uint32_t drawn = pts_generation_draw(record);
@@ -191,16 +195,16 @@ static void convert(pts_attachment *a, pts_record *record, uint32_t mode, double
   }
 }
 
-/* Set under the series's lock; the space is there. */
-static int32_t set_locked(pts_attachment *a, pts_record *record, uint32_t mode, double value,
-                          double time) {
-  uint32_t now = PTS_HEAD_MODE(pts_load_acquire_u64(&record->head));
+/* Set under the series's lock; the space is there, at place for a new mode. */
+static int32_t set_locked(pts_attachment *a, const pts_handle *h, uint32_t mode, uint32_t place,
+                          double value, double time) {
+  uint32_t now = PTS_HEAD_MODE(pts_load_acquire_u64(&h->record->head));
   if (now < mode) {
-    convert(a, record, mode, value, time);
+    convert(a, h->record, mode, place, value, time);
     return 0;
   }
   shared_view view;
-  int32_t code = look(a, record, &view);
+  int32_t code = look(a, h, &view);
   if (code != 0) return code;
   write_shared(view.block, now == PTS_MODE_STAMPED, value, time);
   if (!view.current) pts_store_release_u64(&view.block[PTS_CELL_TAG], view.tag);
@@ -209,19 +213,20 @@ static int32_t set_locked(pts_attachment *a, pts_record *record, uint32_t mode, 
 }
 
 /* A stamped block for a series that has none: its place is kept in the record for good. */
-static int32_t stamped_space(pts_attachment *a, pts_record *record) {
-  uint32_t place = pts_load_acquire_u32(&record->extra);
-  if (place == 0) {
+static int32_t stamped_space(pts_attachment *a, pts_record *record, uint32_t *place) {
+  *place = pts_load_acquire_u32(&record->extra);
+  if (*place == 0) {
     int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
     if (code != 0) return code;
-    place = record->extra;
-    if (place == 0) code = pts_place_reserve(a, PTS_WORDS_STAMPED, &place);
-    if (code == 0) pts_store_release_u32(&record->extra, place);
+    *place = pts_load_relaxed_u32(&record->extra);
+    if (*place == 0) code = pts_place_reserve(a, PTS_WORDS_STAMPED, place);
+    if (code == 0) pts_store_release_u32(&record->extra, *place);
+    PTS_POINT();
     pts_index_unlock(a);
     if (code != 0) return code;
   }
-  if (((uint64_t)place + PTS_WORDS_STAMPED) * 8 > a->shard_size) return PTS_E_DAMAGED;
-  return shared_space(a, place, PTS_WORDS_STAMPED);
+  if (((uint64_t)*place + PTS_WORDS_STAMPED) * 8 > a->shard_size) return PTS_E_DAMAGED;
+  return shared_space(a, *place, PTS_WORDS_STAMPED);
 }
 
 static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
@@ -234,13 +239,15 @@ static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double va
     return code > 0 ? PTS_E_DAMAGED : code;
   }
   uint32_t mode = isnan(time) ? PTS_MODE_SHARED : PTS_MODE_STAMPED;
-  int32_t code = shared_space(a, record->place, record->words);
-  if (code == 0 && mode == PTS_MODE_STAMPED) code = stamped_space(a, record);
+  uint32_t place = h->place;
+  int32_t code = shared_space(a, place, h->words);
+  if (code == 0 && mode == PTS_MODE_STAMPED) code = stamped_space(a, record, &place);
   if (code == 0) code = lock_series(a, record);
+  if (code == PTS_E_DAMAGED) pts_damage(a);
   if (code != 0) return code;
-  code = set_locked(a, record, mode, value, time);
+  code = set_locked(a, h, mode, place, value, time);
   shared_view view;
-  if (code == 0 && look(a, record, &view) == 0 && view.current &&
+  if (code == 0 && look(a, h, &view) == 0 && view.current &&
       PTS_HEAD_MODE(view.head) == PTS_MODE_SHARED)
     remember(h, view.head, view.generation, &view.block[PTS_CELL_VALUE], PTS_FAST_SET);
   unlock_series(a, record);
@@ -249,11 +256,12 @@ static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double va
 }
 
 /* The block of a shared series has an old tag: start it from zero, unless somebody just did. */
-static int32_t restart_shared(pts_attachment *a, pts_record *record) {
+static int32_t restart_shared(pts_attachment *a, const pts_handle *h) {
+  pts_record *record = h->record;
   int32_t code = lock_series(a, record);
   if (code != 0) return code;
   shared_view view;
-  code = look(a, record, &view);
+  code = look(a, h, &view);
   if (code == 0 && !view.current) {
     write_shared(view.block, PTS_HEAD_MODE(view.head) == PTS_MODE_STAMPED, 0, NAN);
     pts_store_release_u64(&view.block[PTS_CELL_TAG], view.tag);
@@ -264,13 +272,12 @@ static int32_t restart_shared(pts_attachment *a, pts_record *record) {
 }
 
 static int32_t add_shared(pts_attachment *a, pts_handle *h, double amount) {
-  pts_record *record = h->record;
   for (;;) {
     shared_view view;
-    int32_t code = shared_space(a, record->place, record->words);
-    if (code == 0) code = look(a, record, &view);
+    int32_t code = shared_space(a, h->place, h->words);
+    if (code == 0) code = look(a, h, &view);
     if (code == 0 && !view.current) {
-      code = restart_shared(a, record);
+      code = restart_shared(a, h);
       if (code == 0) continue;
     }
     if (code == PTS_E_DAMAGED) pts_damage(a);
@@ -384,15 +391,16 @@ int32_t pts_touch(uint32_t attachment, uint32_t handle) {
  * same as once. Everything in it is checked: it comes from the file. */
 void pts_cell_take_over(pts_attachment *a, uint32_t slot) {
   const pts_redo *redo = &a->session.store.workers[slot].redo;
-  uint64_t at = redo->block, bucket = redo->bucket, mark = pts_shard_mark(a, slot);
+  uint64_t at = pts_load_relaxed_u64(&redo->block), bucket = pts_load_relaxed_u64(&redo->bucket);
+  uint64_t mark = pts_shard_mark(a, slot);
   if (at == 0 || at % 8 != 0 || bucket > PTS_MAX_BOUNDS) return;
   if (at > mark || (PTS_CELL_COUNTS + bucket + 1) * 8 > mark - at) return;
   uint64_t *block = (uint64_t *)(void *)(pts_shard(a, slot) + at);
   uint64_t sequence = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]);
   if (!(sequence & 1)) return;
-  pts_store_relaxed_u64(&block[PTS_CELL_COUNTS + bucket], redo->count);
+  pts_store_relaxed_u64(&block[PTS_CELL_COUNTS + bucket], pts_load_relaxed_u64(&redo->count));
   PTS_POINT();
-  pts_store_relaxed_u64(&block[PTS_CELL_SUM], redo->sum);
+  pts_store_relaxed_u64(&block[PTS_CELL_SUM], pts_load_relaxed_u64(&redo->sum));
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_SEQUENCE], sequence + 1);
 }

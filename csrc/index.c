@@ -8,8 +8,9 @@
  * I1: an entry is whole before a slot names it (release in pts_index_publish, acquire in probe).
  * I2: a slot changes once, from 0 to a word. So a lookup without a lock that finds is right, and one that
  *     does not find has seen every entry published before it began.
- * I3: text_used, cells_used and records_used only grow. A killed insertion leaves at most one record
- *     that no slot names, the last one; pts_index_repair publishes it (tests/models/index_test.ts).
+ * I3: text_used, cells_used and records_used never fall below what a record or a slot names. A killed
+ *     insertion leaves at most one record that no slot names, the last one; pts_index_repair
+ *     publishes it (tests/models/index_test.ts).
  */
 #include "atomics.h"
 #include "metrics.h"
@@ -21,33 +22,36 @@ static uint64_t prefix_of(uint16_t kind) {
   return kind == PTS_KIND_HISTOGRAM || kind == PTS_KIND_ENUM ? 4 : 0;
 }
 
-uint64_t pts_entry_size(const pts_entry *entry) {
-  switch (entry->kind) {
+uint64_t pts_entry_size(const pts_entry *head) {
+  switch (head->kind) {
   case PTS_KIND_VALUE:
   case PTS_KIND_LIVE:
   case PTS_KIND_HISTOGRAM:
   case PTS_KIND_ENUM:
-    if (entry->name_length > PTS_MAX_NAME || entry->length > PTS_MAX_SERIES_TEXT) return 0;
-    return prefix_of(entry->kind) + entry->length;
+    if (head->name_length > PTS_MAX_NAME || head->length > PTS_MAX_SERIES_TEXT) return PTS_NO_SIZE;
+    return prefix_of(head->kind) + head->length;
   case PTS_KIND_FAMILY:
-    return entry->length > PTS_MAX_NAME ? 0 : entry->length;
+    return head->length > PTS_MAX_NAME ? PTS_NO_SIZE : head->length;
   case PTS_ENTRY_BOUNDS:
-    return entry->record > PTS_MAX_BOUNDS ? 0 : (uint64_t)entry->record * 8;
+    return head->record > PTS_MAX_BOUNDS ? PTS_NO_SIZE : (uint64_t)head->record * 8;
   case PTS_ENTRY_DECLARATION:
     /* its size is its record field: declarations are named by families, never by slots */
-    return entry->record > PTS_MAX_DECLARATION ? 0 : entry->record;
+    return head->record > PTS_MAX_DECLARATION ? PTS_NO_SIZE : head->record;
   default:
-    return 0;
+    return PTS_NO_SIZE;
   }
 }
 
-const pts_entry *pts_entry_at(const pts_attachment *a, uint32_t word) {
+const uint8_t *pts_entry_read(const pts_attachment *a, uint32_t word, pts_entry *head) {
   uint64_t at = (uint64_t)word * 8;
   uint64_t mark = pts_load_acquire_u64(&a->metrics->text_mark);
   if (mark > a->text_size) mark = a->text_size;
-  if (word == 0 || at + sizeof(pts_entry) > mark) return NULL;
-  const pts_entry *entry = (const pts_entry *)(a->text + at);
-  return at + sizeof *entry + pts_entry_size(entry) <= mark ? entry : NULL;
+  if (word == 0 || at + sizeof *head > mark) return NULL;
+  /* Two loads, so that no compiler reads a field twice. */
+  const uint64_t *words = (const uint64_t *)(const void *)(a->text + at);
+  uint64_t copy[2] = {pts_load_relaxed_u64(&words[0]), pts_load_relaxed_u64(&words[1])};
+  memcpy(head, copy, sizeof *head);
+  return pts_entry_size(head) <= mark - at - sizeof *head ? a->text + at + sizeof *head : NULL;
 }
 
 /* ---- finding ------------------------------------------------------------------------------------ */
@@ -77,18 +81,19 @@ static uint32_t first_slot(const pts_attachment *a, uint32_t hash) {
   return (uint32_t)((uint64_t)hash * a->slot_count >> 32);
 }
 
-static bool equals(const pts_attachment *a, const pts_entry *entry, const pts_wanted *wanted,
+static bool equals(const pts_attachment *a, uint32_t word, const pts_wanted *wanted,
                    uint32_t hash) {
+  pts_entry entry;
   const pts_entry *head = &wanted->head;
-  if (entry->hash != hash || entry->kind != head->kind || entry->flags != head->flags ||
-      entry->name_length != head->name_length || entry->length != head->length)
+  const uint8_t *bytes = pts_entry_read(a, word, &entry);
+  if (!bytes || entry.hash != hash || entry.kind != head->kind || entry.flags != head->flags ||
+      entry.name_length != head->name_length || entry.length != head->length)
     return false;
-  if (pts_entry_size(entry) != wanted->size ||
-      memcmp(pts_entry_bytes(entry), wanted->bytes, wanted->size) != 0)
+  if (pts_entry_size(&entry) != wanted->size || memcmp(bytes, wanted->bytes, wanted->size) != 0)
     return false;
-  if (entry->kind != PTS_KIND_HISTOGRAM) return true;
-  const pts_record *record = pts_record_at(a, entry->record);
-  return record && record->extra == wanted->extra;
+  if (entry.kind != PTS_KIND_HISTOGRAM) return true;
+  const pts_record *record = pts_record_at(a, entry.record);
+  return record && pts_load_relaxed_u32(&record->extra) == wanted->extra;
 }
 
 /* The slot that names the wanted entry (its word in *word), or the free one where it belongs (*word 0).
@@ -99,8 +104,7 @@ static uint32_t probe(const pts_attachment *a, const pts_wanted *wanted, uint32_
   for (uint32_t i = 0; i < a->slot_count; i++) {
     *word = pts_load_acquire_u32(&a->slots[slot]);
     if (*word == 0) return slot;
-    const pts_entry *entry = pts_entry_at(a, *word);
-    if (entry && equals(a, entry, wanted, hash)) return slot;
+    if (equals(a, *word, wanted, hash)) return slot;
     if (++slot == a->slot_count) slot = 0;
   }
   *word = 0;
@@ -117,7 +121,7 @@ uint32_t pts_index_find(const pts_attachment *a, const pts_wanted *wanted) {
 
 int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *word) {
   pts_metrics *m = a->metrics;
-  uint64_t used = m->text_used;
+  uint64_t used = pts_load_relaxed_u64(&m->text_used);
   uint64_t end = (used + sizeof(pts_entry) + wanted->size + 7) / 8 * 8;
   if (used % 8 != 0 || used < 8 || used > a->text_size) return PTS_E_DAMAGED;
   if (end > a->text_size) return PTS_E_TEXT_FULL;
@@ -129,26 +133,27 @@ int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *
   PTS_POINT();
   if (wanted->size) memcpy(entry + 1, wanted->bytes, wanted->size);
   PTS_POINT();
-  m->text_used = end;
+  pts_store_relaxed_u64(&m->text_used, end);
   PTS_POINT();
   *word = (uint32_t)(used / 8);
   return 0;
 }
 
-pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *entry) {
-  pts_wanted wanted = {*entry, pts_entry_bytes(entry), pts_entry_size(entry), 0};
+pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *head, const uint8_t *bytes) {
+  pts_wanted wanted = {*head, bytes, pts_entry_size(head), 0};
   const pts_record *record =
-      entry->kind == PTS_KIND_HISTOGRAM ? pts_record_at(a, entry->record) : NULL;
-  if (record) wanted.extra = record->extra;
+      head->kind == PTS_KIND_HISTOGRAM ? pts_record_at(a, head->record) : NULL;
+  if (record) wanted.extra = pts_load_relaxed_u32(&record->extra);
   return wanted;
 }
 
 int32_t pts_index_publish(pts_attachment *a, uint32_t word) {
-  const pts_entry *entry = pts_entry_at(a, word);
-  if (!entry) return PTS_E_DAMAGED;
-  pts_wanted wanted = pts_entry_wanted(a, entry);
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(a, word, &entry);
+  if (!bytes) return PTS_E_DAMAGED;
+  pts_wanted wanted = pts_entry_wanted(a, &entry, bytes);
   uint32_t found;
-  uint32_t slot = probe(a, &wanted, entry->hash, &found);
+  uint32_t slot = probe(a, &wanted, entry.hash, &found);
   if (slot == a->slot_count) return PTS_E_SERIES_FULL;
   if (found == 0) pts_store_release_u32(&a->slots[slot], word);
   PTS_POINT();
@@ -162,22 +167,24 @@ static void raise_u64(uint64_t *hint, uint64_t end, uint64_t limit) {
 }
 
 static void cover_entry(pts_attachment *a, uint32_t word) {
-  const pts_entry *entry = pts_entry_at(a, word);
-  if (!entry) return;
-  uint64_t end = (uint64_t)word * 8 + (sizeof *entry + pts_entry_size(entry) + 7) / 8 * 8;
+  pts_entry entry;
+  if (!pts_entry_read(a, word, &entry)) return;
+  uint64_t end = (uint64_t)word * 8 + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8;
   raise_u64(&a->metrics->text_used, end, a->text_size);
 }
 
+/* Places are given out in pairs of words (pts_place_reserve). */
+static void cover_cells(pts_attachment *a, uint32_t place, uint32_t words) {
+  raise_u64(&a->metrics->cells_used, ((uint64_t)place + words + 1) / 2 * 16, a->shard_size);
+}
+
 static void cover_record(pts_attachment *a, const pts_record *record) {
-  uint64_t end = ((uint64_t)record->place + record->words) * 8;
-  raise_u64(&a->metrics->cells_used, end, a->shard_size);
-  if (record->kind == PTS_KIND_VALUE || record->kind == PTS_KIND_ENUM) {
-    if (record->extra == 0) return;
-    end = ((uint64_t)record->extra + PTS_WORDS_STAMPED) * 8;
-    raise_u64(&a->metrics->cells_used, end, a->shard_size);
-  } else {
-    cover_entry(a, record->extra);
-  }
+  uint32_t extra = pts_load_acquire_u32(&record->extra);
+  cover_cells(a, record->place, record->words);
+  if (record->kind != PTS_KIND_VALUE && record->kind != PTS_KIND_ENUM)
+    cover_entry(a, extra);
+  else if (extra)
+    cover_cells(a, extra, PTS_WORDS_STAMPED);
 }
 
 /*

@@ -94,16 +94,16 @@ uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot);
 
 /* ---- index.c ---- */
 
-/* The text of an entry, checked against the text's allocated part; NULL when it is broken. */
-const pts_entry *pts_entry_at(const pts_attachment *a, uint32_t word);
-static inline const uint8_t *pts_entry_bytes(const pts_entry *entry) {
-  return (const uint8_t *)(entry + 1);
-}
+/* The bytes of an entry, checked against the text's allocated part, and a copy of its header, which is
+ * what was checked: nobody reads the file's header again. NULL when it is broken. */
+const uint8_t *pts_entry_read(const pts_attachment *a, uint32_t word, pts_entry *head);
 /* What would find this entry. */
 struct pts_wanted;
-struct pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *entry);
-/* Bytes of an entry after its header, 0 when its fields make no sense. */
-uint64_t pts_entry_size(const pts_entry *entry);
+struct pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *head,
+                                   const uint8_t *bytes);
+/* Bytes of an entry after its header, or PTS_NO_SIZE when its fields make no sense. */
+#define PTS_NO_SIZE UINT64_MAX
+uint64_t pts_entry_size(const pts_entry *head);
 
 /* What pts_index_find looks for: an entry whose header equals head (but for record) and whose
  * bytes equal bytes. bounds_entry: for histograms, the record's extra must equal it. */
@@ -128,9 +128,10 @@ void pts_index_repair(pts_attachment *a);
 
 /* The number of records that are whole; checked. */
 uint32_t pts_records_used(const pts_attachment *a);
-/* The record, or NULL when the number or what it says cannot be right. */
+/* The record, or NULL when the number or what it says cannot be right. What is read from it later is
+ * the file's again, and bounded where it is used. */
 pts_record *pts_record_at(const pts_attachment *a, uint32_t number);
-/* Histogram bounds of a record; NULL when broken. */
+/* Histogram bounds of a record, at most PTS_MAX_BOUNDS; NULL when broken. */
 const double *pts_record_bounds(const pts_attachment *a, const pts_record *record, uint32_t *count);
 /* A part of a family's declaration; NULL when there is none. */
 const uint8_t *pts_family_part(const pts_attachment *a, const pts_record *family, uint32_t part,

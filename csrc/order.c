@@ -20,11 +20,25 @@ int pts_text_compare(pts_text x, pts_text y) {
   return c ? c : x.length < y.length ? -1 : x.length > y.length;
 }
 
+bool pts_record_entry(const pts_attachment *a, const pts_record *record, pts_printed_entry *out) {
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&record->entry), &entry);
+  if (!bytes || entry.kind != record->kind || entry.name_length > entry.length) return false;
+  if (entry.kind == PTS_KIND_FAMILY || entry.kind >= PTS_ENTRY_BOUNDS) return false;
+  *out = (pts_printed_entry){.name_length = entry.name_length,
+                             .quoted = entry.flags & PTS_SERIES_QUOTED};
+  if (entry.kind == PTS_KIND_HISTOGRAM || entry.kind == PTS_KIND_ENUM) {
+    memcpy(out->insertion, bytes, sizeof out->insertion);
+    bytes += sizeof out->insertion;
+  }
+  out->printed = (pts_text){bytes, entry.length};
+  return true;
+}
+
 bool pts_record_printed(const pts_attachment *a, const pts_record *record, pts_text *printed) {
-  const pts_entry *entry = pts_entry_at(a, record->entry);
-  if (!entry || entry->kind != record->kind || entry->name_length > entry->length) return false;
-  uint32_t prefix = entry->kind == PTS_KIND_HISTOGRAM || entry->kind == PTS_KIND_ENUM ? 4 : 0;
-  *printed = (pts_text){pts_entry_bytes(entry) + prefix, entry->length};
+  pts_printed_entry entry;
+  if (!pts_record_entry(a, record, &entry)) return false;
+  *printed = entry.printed;
   return true;
 }
 
@@ -35,23 +49,26 @@ static uint32_t quoted_name_end(pts_text printed) {
   return i + 1;
 }
 
-bool pts_record_labels(const pts_attachment *a, const pts_record *record, pts_text *labels) {
-  pts_text printed;
-  if (!pts_record_printed(a, record, &printed)) return false;
-  const pts_entry *entry = pts_entry_at(a, record->entry);
-  uint32_t start = entry->flags & PTS_SERIES_QUOTED ? quoted_name_end(printed) : entry->name_length;
+pts_text pts_printed_labels(const pts_printed_entry *entry) {
+  pts_text printed = entry->printed;
+  uint32_t start = entry->quoted ? quoted_name_end(printed) : entry->name_length;
   /* then `{labels}`, `,labels}`, `}` or nothing */
-  if (start + 2 > printed.length)
-    *labels = (pts_text){printed.bytes, 0};
-  else
-    *labels = (pts_text){printed.bytes + start + 1, printed.length - start - 2};
+  if (start + 2 > printed.length) return (pts_text){printed.bytes, 0};
+  return (pts_text){printed.bytes + start + 1, printed.length - start - 2};
+}
+
+bool pts_record_labels(const pts_attachment *a, const pts_record *record, pts_text *labels) {
+  pts_printed_entry entry;
+  if (!pts_record_entry(a, record, &entry)) return false;
+  *labels = pts_printed_labels(&entry);
   return true;
 }
 
 bool pts_family_name(const pts_attachment *a, const pts_record *family, pts_text *name) {
-  const pts_entry *entry = pts_entry_at(a, family->entry);
-  if (!entry || entry->kind != PTS_KIND_FAMILY) return false;
-  *name = (pts_text){pts_entry_bytes(entry), entry->length};
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&family->entry), &entry);
+  if (!bytes || entry.kind != PTS_KIND_FAMILY) return false;
+  *name = (pts_text){bytes, entry.length};
   return true;
 }
 
@@ -189,41 +206,50 @@ static bool order_families(builder *b, pts_order *next) {
   return true;
 }
 
-/* The group (family and class) that a new series belongs to; false for families and broken records. */
-static bool group_of(const builder *b, uint32_t n, const pts_record **record, uint32_t *group) {
-  *record = pts_record_at(b->a, n);
-  if (!*record || (*record)->kind == PTS_KIND_FAMILY || (*record)->family >= b->used) return false;
-  uint32_t rank = b->rank[(*record)->family];
-  if (rank == 0) return false;
-  *group = 2 * (rank - 1) + class_of(*record);
-  return true;
+#define NO_GROUP UINT32_MAX
+
+/* The group (family and class) that a new series belongs to; none for families and broken records. */
+static uint32_t group_of(const builder *b, uint32_t n) {
+  const pts_record *record = pts_record_at(b->a, n);
+  if (!record) return NO_GROUP;
+  uint32_t family = pts_load_relaxed_u32(&record->family);
+  if (record->kind == PTS_KIND_FAMILY || family >= b->used || b->rank[family] == 0) return NO_GROUP;
+  return 2 * (b->rank[family] - 1) + class_of(record);
 }
 
-/* New series into `items`, by group (counting sort), then each group sorted. */
+/* Each new series where its group still has room; group: of each, as it was counted. */
+static void place_items(builder *b, uint32_t from, const uint32_t *group, uint32_t *next) {
+  for (uint32_t n = from; n < b->used; n++) {
+    if (group[n - from] == NO_GROUP) continue;
+    pts_text labels = {NULL, 0};
+    if (!pts_record_labels(b->a, &b->a->records[n], &labels)) pts_damage(b->a);
+    b->items[next[group[n - from]]++] = (item){0, labels, n};
+  }
+}
+
+/* New series into `items`, by group (counting sort), then each group sorted. The groups are read from
+ * the file once: what is counted is what is placed. */
 static bool gather(builder *b, uint32_t groups) {
-  const pts_record *record;
-  uint32_t group, from = b->old ? b->old->seen : 0;
-  for (uint32_t n = from; n < b->used; n++)
-    if (group_of(b, n, &record, &group)) b->fresh[group + 1]++;
+  uint32_t from = b->old ? b->old->seen : 0;
+  uint32_t *group = malloc((size_t)(b->used - from + 1) * sizeof *group);
+  uint32_t *next = malloc((size_t)(groups + 1) * sizeof *next);
+  for (uint32_t n = from; group && n < b->used; n++) {
+    group[n - from] = group_of(b, n);
+    if (group[n - from] != NO_GROUP) b->fresh[group[n - from] + 1]++;
+  }
   for (uint32_t g = 0; g < groups; g++) b->fresh[g + 1] += b->fresh[g];
   b->item_count = b->fresh[groups];
   b->items = malloc((size_t)(b->item_count + 1) * sizeof *b->items);
-  uint32_t *next = malloc((size_t)(groups + 1) * sizeof *next);
-  if (!b->items || !next) {
-    free(next);
-    return false;
+  bool made = group && next && b->items;
+  if (made) {
+    memcpy(next, b->fresh, (size_t)groups * sizeof *next);
+    place_items(b, from, group, next);
   }
-  memcpy(next, b->fresh, (size_t)groups * sizeof *next);
-  for (uint32_t n = from; n < b->used; n++) {
-    if (!group_of(b, n, &record, &group)) continue;
-    pts_text labels = {NULL, 0};
-    if (!pts_record_labels(b->a, record, &labels)) pts_damage(b->a);
-    b->items[next[group]++] = (item){0, labels, n};
-  }
+  free(group);
   free(next);
-  for (uint32_t g = 0; g < groups; g++)
+  for (uint32_t g = 0; made && g < groups; g++)
     sort_texts(b->items + b->fresh[g], b->fresh[g + 1] - b->fresh[g]);
-  return true;
+  return made;
 }
 
 /* Where in sorted old series `wanted` goes. */

@@ -14,7 +14,17 @@ typedef struct pts_text {
 
 int pts_text_compare(pts_text x, pts_text y); /* bytewise, a prefix first */
 
+/* A series's entry taken apart, its header read from the file once. */
+typedef struct pts_printed_entry {
+  pts_text printed;
+  uint32_t name_length;
+  bool quoted;
+  uint16_t insertion[2]; /* histograms and enums: where a label goes, and how many bytes it replaces */
+} pts_printed_entry;
+
 /* The texts of records; false when the file is damaged there. */
+bool pts_record_entry(const pts_attachment *a, const pts_record *record, pts_printed_entry *out);
+pts_text pts_printed_labels(const pts_printed_entry *entry);
 bool pts_record_printed(const pts_attachment *a, const pts_record *record, pts_text *printed);
 bool pts_record_labels(const pts_attachment *a, const pts_record *record, pts_text *labels);
 bool pts_family_name(const pts_attachment *a, const pts_record *family, pts_text *name);

@@ -12,13 +12,11 @@
 
 /* ---- taking a printed series apart ----------------------------------------------------------------- */
 
-bool pts_whole_parts_of(const pts_attachment *a, const pts_record *record, pts_parts *parts) {
-  pts_text printed;
-  if (!pts_record_printed(a, record, &printed) || !pts_record_labels(a, record, &parts->before))
-    return false;
-  const pts_entry *entry = pts_entry_at(a, record->entry);
+static bool take_apart(const pts_printed_entry *entry, pts_parts *parts) {
+  pts_text printed = entry->printed;
+  parts->before = pts_printed_labels(entry);
   parts->after = (pts_text){NULL, 0};
-  parts->quoted = entry->flags & PTS_SERIES_QUOTED;
+  parts->quoted = entry->quoted;
   if (!parts->quoted) {
     parts->name = (pts_text){printed.bytes, entry->name_length};
     return true;
@@ -30,23 +28,27 @@ bool pts_whole_parts_of(const pts_attachment *a, const pts_record *record, pts_p
   return true;
 }
 
+bool pts_whole_parts_of(const pts_attachment *a, const pts_record *record, pts_parts *parts) {
+  pts_printed_entry entry;
+  return pts_record_entry(a, record, &entry) && take_apart(&entry, parts);
+}
+
+static uint32_t clamp(uint32_t at, uint32_t low, uint32_t high) {
+  return at < low ? low : at > high ? high : at;
+}
+
 bool pts_parts_of(const pts_attachment *a, const pts_record *record, pts_parts *parts) {
-  pts_text printed;
-  if (!pts_whole_parts_of(a, record, parts) || !pts_record_printed(a, record, &printed)) return false;
+  pts_printed_entry entry;
+  if (!pts_record_entry(a, record, &entry) || !take_apart(&entry, parts)) return false;
   if (parts->before.length == 0) return true;
-  const uint8_t *labels = parts->before.bytes, *end = labels + parts->before.length;
-  uint16_t insertion[2];
-  memcpy(insertion, pts_entry_bytes(pts_entry_at(a, record->entry)), 4);
-  const uint8_t *cut = printed.bytes + insertion[0], *resume = cut + insertion[1];
-  if (cut < labels) cut = labels;
-  if (cut > end) cut = end;
-  if (resume < cut) resume = cut;
-  if (resume > end) resume = end;
-  uint32_t before = (uint32_t)(cut - labels);
-  if (before && labels[before - 1] == ',') before--;
-  if (resume < end && *resume == ',') resume++;
-  parts->before.length = before;
-  parts->after = (pts_text){resume, (uint32_t)(end - resume)};
+  const uint8_t *text = entry.printed.bytes;
+  uint32_t start = (uint32_t)(parts->before.bytes - text), end = start + parts->before.length;
+  uint32_t cut = clamp(entry.insertion[0], start, end);
+  uint32_t resume = clamp((uint32_t)entry.insertion[0] + entry.insertion[1], cut, end);
+  uint32_t before_end = cut > start && text[cut - 1] == ',' ? cut - 1 : cut;
+  if (resume < end && text[resume] == ',') resume++;
+  parts->before.length = before_end - start;
+  parts->after = (pts_text){text + resume, end - resume};
   return true;
 }
 

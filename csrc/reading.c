@@ -102,7 +102,8 @@ static const uint64_t *shared_block(const pts_attachment *a, pts_view *view, uin
 
 static int read_shared(const pts_attachment *a, pts_view *view, const pts_record *record,
                        uint64_t tag, pts_reading *out) {
-  const uint64_t *block = shared_block(a, view, (uint64_t)record->place * 8, PTS_WORDS_VALUE);
+  uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
+  const uint64_t *block = shared_block(a, view, at, PTS_WORDS_VALUE);
   if (!block) return 0;
   if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) return 0;
   out->value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_VALUE]));
@@ -128,7 +129,7 @@ static int read_stamped(const pts_attachment *a, pts_view *view, const pts_recor
 
 static int read_once(pts_attachment *a, pts_view *view, const pts_record *record, uint64_t head,
                      uint64_t tag, pts_merge merge, pts_reading *out) {
-  uint64_t at = (uint64_t)record->place * 8;
+  uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
   switch (PTS_HEAD_MODE(head)) {
   case PTS_MODE_SHARDED:
     return record->kind == PTS_KIND_LIVE ? merge_live(a, view, at, tag, merge, out)
@@ -185,7 +186,8 @@ static void read_block(const pts_attachment *a, uint32_t slot, uint64_t at, uint
 
 static int sum_histogram(const pts_attachment *a, const pts_view *view, const pts_record *record,
                          uint64_t tag, uint64_t *counts, uint32_t count_count, double *sum) {
-  uint64_t at = (uint64_t)record->place * 8, end = at + (PTS_CELL_COUNTS + count_count) * 8;
+  uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
+  uint64_t end = at + (PTS_CELL_COUNTS + count_count) * 8;
   uint64_t part[PTS_MAX_BOUNDS + 1];
   double part_sum;
   int found = 0;

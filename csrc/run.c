@@ -103,8 +103,10 @@ static bool unite_bounds(pts_render *r, const uint32_t *series, uint32_t count) 
   for (uint32_t i = 0; i < count && filled < total; i++) {
     const double *bounds = pts_record_bounds(r->a, &r->a->records[series[i]], &n);
     if (!bounds || n > total - filled) continue;
-    memcpy(run->bounds + filled, bounds, n * sizeof *bounds);
-    filled += n;
+    for (uint32_t b = 0; b < n; b++) {
+      double bound = bounds[b];
+      if (isfinite(bound)) run->bounds[filled++] = bound; /* only damage is not; NaN sorts nowhere */
+    }
     if (only) break;
   }
   qsort(run->bounds, filled, sizeof *run->bounds, compare_bounds);

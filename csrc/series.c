@@ -7,6 +7,7 @@
  *     block with an old tag can never become current again.
  * I3: a family's declaration is one 4-byte store; it is set once.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "atomics.h"
@@ -20,6 +21,16 @@ uint32_t pts_records_used(const pts_attachment *a) {
   uint32_t ready = pts_load_acquire_u32(&a->metrics->records_ready);
   if (used > ready) used = ready;
   return used <= a->max_records ? used : a->max_records;
+}
+
+/* A copy, each word of the file loaded once: what was checked is what is used. */
+static pts_record copy_of(const pts_record *record) {
+  const uint64_t *words = (const uint64_t *)(const void *)record;
+  uint64_t loaded[sizeof *record / 8];
+  pts_record copy;
+  for (size_t i = 0; i < sizeof *record / 8; i++) loaded[i] = pts_load_relaxed_u64(&words[i]);
+  memcpy(&copy, loaded, sizeof copy);
+  return copy;
 }
 
 static bool words_hold(const pts_attachment *a, const pts_record *record) {
@@ -46,17 +57,18 @@ static bool words_hold(const pts_attachment *a, const pts_record *record) {
 
 pts_record *pts_record_at(const pts_attachment *a, uint32_t number) {
   if (number >= pts_records_used(a)) return NULL;
-  pts_record *record = &a->records[number];
-  return words_hold(a, record) && record->family < a->max_records ? record : NULL;
+  pts_record copy = copy_of(&a->records[number]);
+  return words_hold(a, &copy) && copy.family < a->max_records ? &a->records[number] : NULL;
 }
 
 const double *pts_record_bounds(const pts_attachment *a, const pts_record *record,
                                 uint32_t *count) {
-  const pts_entry *entry = pts_entry_at(a, record->extra);
-  if (!entry || entry->kind != PTS_ENTRY_BOUNDS) return NULL;
-  if (PTS_WORDS_HISTOGRAM(entry->record) != record->words) return NULL;
-  *count = entry->record;
-  return (const double *)(const void *)pts_entry_bytes(entry);
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&record->extra), &entry);
+  if (!bytes || entry.kind != PTS_ENTRY_BOUNDS) return NULL;
+  if (PTS_WORDS_HISTOGRAM(entry.record) != record->words) return NULL;
+  *count = entry.record;
+  return (const double *)(const void *)bytes;
 }
 
 uint64_t *pts_series_lock_of(const pts_attachment *a, const pts_record *record) {
@@ -71,7 +83,7 @@ uint32_t pts_generation_draw(pts_record *record) {
 
 int32_t pts_place_reserve(pts_attachment *a, uint32_t words, uint32_t *place) {
   pts_metrics *m = a->metrics;
-  uint64_t used = m->cells_used;
+  uint64_t used = pts_load_relaxed_u64(&m->cells_used);
   uint64_t end = used + (uint64_t)((words + 1) & ~1u) * 8;
   if (used % 16 != 0 || used > a->shard_size) return PTS_E_DAMAGED;
   if (end > a->shard_size) return PTS_E_CELLS_FULL;
@@ -83,9 +95,10 @@ int32_t pts_place_reserve(pts_attachment *a, uint32_t words, uint32_t *place) {
 
 static int32_t ready_record(pts_attachment *a, uint32_t number) {
   pts_metrics *m = a->metrics;
+  uint32_t ready = pts_load_relaxed_u32(&m->records_ready);
   if (number >= a->max_records) return PTS_E_SERIES_FULL;
-  if (number < m->records_ready) return 0;
-  uint64_t mark = (uint64_t)m->records_ready * sizeof(pts_record);
+  if (number < ready) return 0;
+  uint64_t mark = (uint64_t)ready * sizeof(pts_record);
   uint64_t limit = (uint64_t)a->max_records * sizeof(pts_record);
   uint64_t base = (uint64_t)((uint8_t *)a->records - a->session.store.section);
   int32_t code =
@@ -96,18 +109,29 @@ static int32_t ready_record(pts_attachment *a, uint32_t number) {
   return 0;
 }
 
+/* Room for the block and the entry; none of it is kept when there is not enough for both. */
+static int32_t reserve(pts_attachment *a, const pts_wanted *wanted, uint32_t words, uint32_t *place,
+                       uint32_t *word) {
+  uint64_t cells_used = pts_load_relaxed_u64(&a->metrics->cells_used);
+  *place = 0;
+  int32_t code = words ? pts_place_reserve(a, words, place) : 0;
+  if (code != 0) return code;
+  code = pts_index_append(a, wanted, word);
+  if (code != 0) pts_store_relaxed_u64(&a->metrics->cells_used, cells_used);
+  return code;
+}
+
 /* Append entry and record, then publish both. template: kind, words, family, extra. */
 static int32_t insert(pts_attachment *a, pts_wanted *wanted, const pts_record *template,
                       uint32_t *number) {
   pts_metrics *m = a->metrics;
-  *number = m->records_used;
+  *number = pts_load_relaxed_u32(&m->records_used);
   int32_t code = ready_record(a, *number);
   if (code != 0) return code;
-  uint32_t place = 0, word;
-  if (template->words) code = pts_place_reserve(a, template->words, &place);
+  uint32_t place, word;
   wanted->head.record = *number;
   wanted->head.hash = pts_index_hash(a, wanted);
-  if (code == 0) code = pts_index_append(a, wanted, &word);
+  code = reserve(a, wanted, template->words, &place, &word);
   if (code != 0) return code;
 
   pts_record *record = &a->records[*number];
@@ -130,9 +154,9 @@ static pts_wanted family_wanted(const uint8_t *name, uint32_t length) {
 static int32_t record_of(const pts_attachment *a, const pts_wanted *wanted, uint32_t *number) {
   uint32_t word = pts_index_find(a, wanted);
   if (!word) return PTS_E_NOT_FOUND;
-  const pts_entry *entry = pts_entry_at(a, word);
-  if (!entry) return PTS_E_DAMAGED;
-  *number = entry->record;
+  pts_entry entry;
+  if (!pts_entry_read(a, word, &entry)) return PTS_E_DAMAGED;
+  *number = entry.record;
   const pts_record *record = pts_record_at(a, *number);
   return record && record->kind == wanted->head.kind ? 0 : PTS_E_DAMAGED;
 }
@@ -150,9 +174,10 @@ static int32_t family_for(pts_attachment *a, const uint8_t *name, uint32_t lengt
 
 static int32_t check_key(const pts_series_key *key) {
   if (key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_LIVE) return PTS_E_INVALID;
-  if (key->name_length == 0 || key->series_length == 0) return PTS_E_INVALID;
+  if (key->name_length == 0) return PTS_E_INVALID;
   if (key->name_length > PTS_MAX_NAME || key->series_length > PTS_MAX_SERIES_TEXT)
     return PTS_E_TOO_LONG;
+  if (key->series_length < key->name_length) return PTS_E_INVALID; /* it contains the name */
   if (key->bound_count > PTS_MAX_BOUNDS) return PTS_E_TOO_LONG;
   if (key->bound_count && key->kind != PTS_KIND_HISTOGRAM) return PTS_E_INVALID;
   if ((uint64_t)key->insert_at + key->replaces > key->series_length) return PTS_E_INVALID;
@@ -161,15 +186,17 @@ static int32_t check_key(const pts_series_key *key) {
 
 static bool bounds_ascend(const double *bounds, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
-    double below = i ? bounds[i - 1] : -__builtin_inf();
-    if (!(bounds[i] > below && bounds[i] < __builtin_inf())) return false;
+    double below = i ? bounds[i - 1] : -INFINITY;
+    if (!(bounds[i] > below && bounds[i] < INFINITY)) return false;
   }
   return true;
 }
 
 static pts_wanted bounds_wanted(const double *bounds, uint32_t count) {
+  static const double none[1]; /* bounds may be NULL when there are none, memcpy's argument may not */
+  const double *from = count ? bounds : none;
   return (pts_wanted){{.kind = PTS_ENTRY_BOUNDS, .record = count},
-                      (const uint8_t *)(const void *)bounds,
+                      (const uint8_t *)(const void *)from,
                       (uint64_t)count * 8,
                       0};
 }
@@ -183,7 +210,9 @@ static int32_t bounds_for(pts_attachment *a, const double *bounds, uint32_t coun
   wanted.head.hash = pts_index_hash(a, &wanted);
   int32_t code = pts_index_append(a, &wanted, word);
   if (code != 0) return code;
+  PTS_POINT();
   a->metrics->bounds_used = used + 1;
+  PTS_POINT();
   return pts_index_publish(a, *word);
 }
 
@@ -221,22 +250,22 @@ static int32_t find_series(const pts_attachment *a, pts_wanted *wanted, const do
   return record_of(a, wanted, number);
 }
 
-static int32_t make_handle(pts_attachment *a, uint32_t number) {
+static int32_t make_handle(pts_attachment *a, uint32_t number, uint32_t kind) {
   pts_handle *h = &a->handles[number];
   if (h->record) return (int32_t)number;
-  pts_record *record = pts_record_at(a, number);
-  if (!record) return PTS_E_DAMAGED;
-  if (record->kind == PTS_KIND_HISTOGRAM) {
+  pts_record copy = copy_of(&a->records[number]); /* record_of looked it up: below max_records */
+  if (copy.kind != kind || !words_hold(a, &copy)) return PTS_E_DAMAGED;
+  if (copy.kind == PTS_KIND_HISTOGRAM) {
     uint32_t count;
-    h->bounds = pts_record_bounds(a, record, &count);
+    h->bounds = pts_record_bounds(a, &copy, &count);
     if (!h->bounds) return PTS_E_DAMAGED;
     h->bound_count = (uint16_t)count;
   }
-  h->place = record->place;
-  h->words = record->words;
+  h->place = copy.place;
+  h->words = copy.words;
   h->own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot) + h->place;
-  h->kind = record->kind;
-  h->record = record;
+  h->kind = copy.kind;
+  h->record = &a->records[number];
   return (int32_t)number;
 }
 
@@ -270,7 +299,7 @@ int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t
     pts_index_unlock(a);
   }
   if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code == 0 ? make_handle(a, number) : code;
+  return code == 0 ? make_handle(a, number, key->kind) : code;
 }
 
 int32_t pts_remove(uint32_t attachment, uint32_t handle) {
@@ -287,28 +316,44 @@ int32_t pts_remove(uint32_t attachment, uint32_t handle) {
 
 /* ---- declarations --------------------------------------------------------------------------------- */
 
+static uint32_t load_u32(const uint8_t *p) {
+  return pts_load_relaxed_u32((const uint32_t *)(const void *)p);
+}
+
+/* A family's declaration: how many parts (0: none, or broken), their lengths, and where it ends. */
+typedef struct declaration {
+  uint32_t count, size;
+  const uint8_t *bytes; /* count, lengths, parts */
+} declaration;
+
+static declaration declaration_of(const pts_attachment *a, const pts_record *family) {
+  declaration none = {0, 0, NULL}, d;
+  pts_entry entry;
+  d.bytes = pts_entry_read(a, pts_load_acquire_u32(&family->extra), &entry);
+  if (!d.bytes || entry.kind != PTS_ENTRY_DECLARATION || entry.record < 4) return none;
+  d.size = entry.record;
+  d.count = load_u32(d.bytes);
+  return d.count <= PTS_MAX_STATES + 3 && 4 + 4 * d.count <= d.size ? d : none;
+}
+
 const uint8_t *pts_family_part(const pts_attachment *a, const pts_record *family, uint32_t part,
                                uint32_t *length) {
-  if (part >= pts_family_part_count(a, family)) return NULL;
-  const pts_entry *entry = pts_entry_at(a, pts_load_acquire_u32(&family->extra));
-  uint32_t count, at;
-  memcpy(&count, pts_entry_bytes(entry), 4);
-  const uint8_t *lengths = pts_entry_bytes(entry) + 4;
-  at = 4 + 4 * count;
-  for (uint32_t i = 0; i <= part; i++) {
-    memcpy(length, lengths + 4 * i, 4);
-    if (*length > entry->record || at > entry->record - *length) return NULL;
-    if (i < part) at += *length;
+  declaration d = declaration_of(a, family);
+  if (part >= d.count) return NULL;
+  uint32_t at = 4 + 4 * d.count;
+  for (uint32_t i = 0;; i++) {
+    uint32_t size = load_u32(d.bytes + 4 + 4 * i);
+    if (size > d.size - at) return NULL;
+    if (i == part) {
+      *length = size;
+      return d.bytes + at;
+    }
+    at += size;
   }
-  return pts_entry_bytes(entry) + at;
 }
 
 uint32_t pts_family_part_count(const pts_attachment *a, const pts_record *family) {
-  const pts_entry *entry = pts_entry_at(a, pts_load_acquire_u32(&family->extra));
-  uint32_t count;
-  if (!entry || entry->kind != PTS_ENTRY_DECLARATION || entry->record < 4) return 0;
-  memcpy(&count, pts_entry_bytes(entry), 4);
-  return count <= PTS_MAX_STATES + 3 && 4 + 4 * count <= entry->record ? count : 0;
+  return declaration_of(a, family).count;
 }
 
 /* count, lengths, bytes: one text to append; freed by the caller. NULL with *code set. */
@@ -326,7 +371,7 @@ static uint8_t *pack_declaration(const uint8_t *parts, const uint32_t *lengths, 
   }
   memcpy(packed, &count, 4);
   memcpy(packed + 4, lengths, 4ull * count);
-  memcpy(packed + 4 + 4ull * count, parts, bytes);
+  if (bytes) memcpy(packed + 4 + 4ull * count, parts, bytes);
   return packed;
 }
 
@@ -337,11 +382,11 @@ static int32_t declare_locked(pts_attachment *a, const uint8_t *name, uint32_t n
   int32_t code = family_for(a, name, name_length, &number);
   if (code != 0) return code;
   pts_record *family = &a->records[number];
-  if (family->extra) {
+  if (pts_load_relaxed_u32(&family->extra)) {
     uint32_t length;
     const uint8_t *old = pts_family_part(a, family, 0, &length);
     if (!old) return PTS_E_DAMAGED;
-    bool same = length == first_length && memcmp(old, first, length) == 0;
+    bool same = length == first_length && (length == 0 || memcmp(old, first, length) == 0);
     return same ? 0 : PTS_E_MISMATCH;
   }
   pts_wanted wanted = {{.kind = PTS_ENTRY_DECLARATION, .record = (uint32_t)size}, packed, size, 0};
@@ -382,6 +427,6 @@ int32_t pts_declared(uint32_t attachment, const uint8_t *name, uint32_t name_len
   if (code != 0) return code;
   const uint8_t *bytes = pts_family_part(a, &a->records[number], part, &length);
   if (!bytes) return PTS_E_NOT_FOUND;
-  if (length <= size) memcpy(out, bytes, length);
+  if (length && length <= size) memcpy(out, bytes, length);
   return (int32_t)length;
 }

@@ -35,7 +35,7 @@ int32_t pts_usage_read(uint32_t attachment, pts_usage *out) {
       .cells_used = pts_load_relaxed_u64(&m->cells_used),
       .cells_capacity = a->shard_size,
       .workers_live = count_living(a, high),
-      .workers_ever = high - 1,
+      .workers_ever = high ? high - 1 : 0,
       .workers_capacity = a->session.store.max_workers,
       .damage = pts_load_relaxed_u64(&m->damage),
       .repairs = pts_load_relaxed_u64(&m->repairs),
