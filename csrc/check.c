@@ -11,6 +11,7 @@
  *   C7  every owner's mark is whole steps within its shard
  *   C8  a histogram's sequence is odd only under a living owner or a matching redo record
  */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 typedef struct checker {
   pts_attachment *a;
+  uint32_t used; /* records there were at the start: living workers may add more meanwhile */
   pts_message *report;
   int32_t findings;
 } checker;
@@ -45,19 +47,23 @@ __attribute__((format(printf, 3, 4))) static void expect(checker *c, bool holds,
 static void check_counts(checker *c) {
   const pts_attachment *a = c->a;
   const pts_metrics *m = a->metrics;
-  expect(c, m->records_used <= m->records_ready, "C1: %u records are used, %u have space",
-         m->records_used, m->records_ready);
-  expect(c, m->records_ready <= a->max_records, "C1: space for %u records of %u", m->records_ready,
-         a->max_records);
-  expect(c, m->text_used <= m->text_mark && m->text_mark <= a->text_size && m->text_used % 8 == 0,
-         "C1: text used %llu, marked %llu, of %llu", (unsigned long long)m->text_used,
-         (unsigned long long)m->text_mark, (unsigned long long)a->text_size);
-  expect(c, m->cells_used <= a->shard_size && m->cells_used % 16 == 0, "C1: cells used %llu of %llu",
-         (unsigned long long)m->cells_used, (unsigned long long)a->shard_size);
-  expect(c, m->workers_high >= 1 && m->workers_high <= a->session.store.max_workers + 1,
-         "C1: %u worker slots were owned, of %u", m->workers_high, a->session.store.max_workers);
+  /* What is used before what is ready for it: both grow, in the other order. */
+  uint32_t used = pts_load_acquire_u32(&m->records_used);
+  uint32_t ready = pts_load_acquire_u32(&m->records_ready);
+  expect(c, used <= ready, "C1: %u records are used, %u have space", used, ready);
+  expect(c, ready <= a->max_records, "C1: space for %u records of %u", ready, a->max_records);
+  uint64_t text = pts_load_acquire_u64(&m->text_used), mark = pts_load_acquire_u64(&m->text_mark);
+  expect(c, text >= 8 && (text <= mark || text == 8) && mark <= a->text_size && text % 8 == 0,
+         "C1: text used %llu, marked %llu, of %llu", (unsigned long long)text,
+         (unsigned long long)mark, (unsigned long long)a->text_size);
+  uint64_t cells = pts_load_acquire_u64(&m->cells_used);
+  expect(c, cells <= a->shard_size && cells % 16 == 0, "C1: cells used %llu of %llu",
+         (unsigned long long)cells, (unsigned long long)a->shard_size);
+  uint32_t high = pts_load_acquire_u32(&m->workers_high);
+  expect(c, high >= 1 && high <= a->session.store.max_workers + 1,
+         "C1: %u worker slots were owned, of %u", high, a->session.store.max_workers);
   for (uint32_t slot = 0; slot <= a->session.store.max_workers; slot++) {
-    uint64_t mark = a->session.store.workers[slot].mark;
+    mark = pts_load_acquire_u64(&a->session.store.workers[slot].mark);
     bool whole = mark <= a->shard_size && (mark % PTS_STEP == 0 || mark == a->shard_size);
     expect(c, whole, "C7: shard %u is marked to %llu of %llu", slot, (unsigned long long)mark,
            (unsigned long long)a->shard_size);
@@ -68,27 +74,44 @@ static void check_counts(checker *c) {
 
 /* A killed insertion may have left its record, the last one, without a slot; repair mends that. */
 static bool may_lack_slot(const checker *c, uint32_t number) {
-  return number + 1 == c->a->metrics->records_used && c->a->metrics->index_lock.word != 0;
+  const pts_metrics *m = c->a->metrics;
+  return number + 1 == pts_load_acquire_u32(&m->records_used) &&
+         pts_load_acquire_u64(&m->index_lock.word) != 0;
 }
 
-static bool mode_holds(const pts_record *record) {
-  uint32_t mode = PTS_HEAD_MODE(record->head);
-  if (record->kind == PTS_KIND_FAMILY) return record->head == 0;
+static bool mode_holds(const pts_record *record, uint64_t head) {
+  uint32_t mode = PTS_HEAD_MODE(head);
+  if (record->kind == PTS_KIND_FAMILY) return head == 0;
   if (record->kind == PTS_KIND_VALUE) return mode >= PTS_MODE_SHARDED && mode <= PTS_MODE_STAMPED;
   if (record->kind == PTS_KIND_ENUM) return mode == PTS_MODE_SHARED || mode == PTS_MODE_STAMPED;
   return mode == PTS_MODE_SHARDED;
 }
 
+static void check_bounds(checker *c, uint32_t n, const pts_record *record) {
+  uint32_t count = 0;
+  const double *bounds = pts_record_bounds(c->a, record, &count);
+  expect(c, bounds != NULL, "C2: histogram %u has no bounds", n);
+  for (uint32_t i = 0; i < count; i++) {
+    bool ascend = isfinite(bounds[i]) && (i == 0 || bounds[i] > bounds[i - 1]);
+    expect(c, ascend, "C2: bound %u of histogram %u is out of order", i, n);
+    if (!ascend) return;
+  }
+}
+
 static void check_kind(checker *c, uint32_t n, const pts_record *record) {
-  uint32_t count;
-  if (record->kind == PTS_KIND_HISTOGRAM)
-    expect(c, pts_record_bounds(c->a, record, &count) != NULL, "C2: histogram %u has no bounds", n);
-  if (record->kind == PTS_KIND_FAMILY && record->extra)
+  uint32_t extra = pts_load_acquire_u32(&record->extra);
+  if (record->kind == PTS_KIND_HISTOGRAM) check_bounds(c, n, record);
+  if (record->kind == PTS_KIND_LIVE)
+    expect(c, extra == 0, "C2: record %u has something that its kind has not", n);
+  if (record->kind == PTS_KIND_FAMILY && extra)
     expect(c, pts_family_part_count(c->a, record) >= 3, "C2: family %u has a broken declaration", n);
   const pts_record *family = pts_record_at(c->a, record->family);
   expect(c, family && family->kind == PTS_KIND_FAMILY, "C2: record %u is of no family", n);
-  expect(c, mode_holds(record), "C2: record %u has mode %u", n, PTS_HEAD_MODE(record->head));
-  expect(c, PTS_HEAD_GENERATION(record->head) <= record->generations,
+  uint64_t head = pts_load_acquire_u64(&record->head);
+  expect(c, mode_holds(record, head), "C2: record %u has mode %u", n, PTS_HEAD_MODE(head));
+  expect(c, PTS_HEAD_MODE(head) != PTS_MODE_STAMPED || extra || pts_load_acquire_u32(&record->extra),
+         "C2: record %u is stamped and has no place for it", n);
+  expect(c, PTS_HEAD_GENERATION(head) <= pts_load_relaxed_u32(&record->generations),
          "C2: record %u has a generation that was not drawn", n);
 }
 
@@ -96,15 +119,19 @@ static void check_record(checker *c, uint32_t n) {
   const pts_record *record = pts_record_at(c->a, n);
   expect(c, record != NULL, "C2: record %u is broken", n);
   if (!record) return;
-  const pts_entry *entry = pts_entry_at(c->a, record->entry);
-  bool whole = entry && entry->kind == record->kind && entry->record == n;
+  uint32_t word = pts_load_relaxed_u32(&record->entry);
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(c->a, word, &entry);
+  bool whole = bytes && entry.kind == record->kind && entry.record == n;
   expect(c, whole, "C2: record %u names an entry that is not its own", n);
   if (!whole) return;
   check_kind(c, n, record);
-  pts_wanted wanted = pts_entry_wanted(c->a, entry);
-  expect(c, pts_index_hash(c->a, &wanted) == entry->hash, "C3: record %u has a wrong hash", n);
+  pts_wanted wanted = pts_entry_wanted(c->a, &entry, bytes);
+  expect(c, pts_index_hash(c->a, &wanted) == entry.hash, "C3: record %u has a wrong hash", n);
   uint32_t found = pts_index_find(c->a, &wanted);
-  expect(c, found == record->entry || (found == 0 && may_lack_slot(c, n)),
+  /* Asked again last: a living worker may have published it and freed the lock in between. */
+  expect(c, found == word || (found == 0 && may_lack_slot(c, n)) ||
+                pts_index_find(c->a, &wanted) == word,
          "C3: record %u is not found by its text", n);
 }
 
@@ -126,10 +153,10 @@ static void check_ranges(checker *c, range *ranges, uint32_t count, uint64_t end
 }
 
 static uint32_t add_entry(checker *c, range *ranges, uint32_t count, uint32_t word) {
-  const pts_entry *entry = word ? pts_entry_at(c->a, word) : NULL;
-  if (!entry) return count;
+  pts_entry entry;
+  if (!word || !pts_entry_read(c->a, word, &entry)) return count;
   uint64_t from = (uint64_t)word * 8;
-  ranges[count] = (range){from, from + (sizeof *entry + pts_entry_size(entry) + 7) / 8 * 8};
+  ranges[count] = (range){from, from + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8};
   return count + 1;
 }
 
@@ -139,57 +166,69 @@ static void check_slots(checker *c, range *ranges) {
   for (uint32_t slot = 0; slot < a->slot_count; slot++) {
     uint32_t word = pts_load_acquire_u32(&a->slots[slot]);
     if (word == 0) continue;
-    const pts_entry *entry = pts_entry_at(a, word);
-    expect(c, entry && pts_entry_size(entry) + (entry->kind == PTS_ENTRY_BOUNDS) > 0,
-           "C4: hash slot %u names no entry", slot);
+    pts_entry entry;
+    bool whole = pts_entry_read(a, word, &entry) != NULL && entry.kind != PTS_ENTRY_DECLARATION;
+    expect(c, whole, "C4: hash slot %u names no entry", slot);
     count = add_entry(c, ranges, count, word);
   }
-  for (uint32_t n = 0; n < pts_records_used(a); n++)
-    if (a->records[n].kind == PTS_KIND_FAMILY) count = add_entry(c, ranges, count, a->records[n].extra);
-  check_ranges(c, ranges, count, a->metrics->text_used, "an entry");
+  for (uint32_t n = 0; n < c->used; n++)
+    if (a->records[n].kind == PTS_KIND_FAMILY)
+      count = add_entry(c, ranges, count, pts_load_acquire_u32(&a->records[n].extra));
+  check_ranges(c, ranges, count, pts_load_acquire_u64(&a->metrics->text_used), "an entry");
 }
 
 static void check_places(checker *c, range *ranges) {
   const pts_attachment *a = c->a;
   uint32_t count = 0;
-  for (uint32_t n = 0; n < pts_records_used(a); n++) {
+  for (uint32_t n = 0; n < c->used; n++) {
     const pts_record *r = pts_record_at(a, n);
     if (!r || r->words == 0) continue;
+    uint64_t extra = pts_load_acquire_u32(&r->extra);
     ranges[count++] = (range){(uint64_t)r->place * 8, ((uint64_t)r->place + r->words) * 8};
-    if (r->extra && (r->kind == PTS_KIND_VALUE || r->kind == PTS_KIND_ENUM))
-      ranges[count++] =
-          (range){(uint64_t)r->extra * 8, ((uint64_t)r->extra + PTS_WORDS_STAMPED) * 8};
+    if (extra && (r->kind == PTS_KIND_VALUE || r->kind == PTS_KIND_ENUM))
+      ranges[count++] = (range){extra * 8, (extra + PTS_WORDS_STAMPED) * 8};
   }
-  check_ranges(c, ranges, count, a->metrics->cells_used, "a block");
+  check_ranges(c, ranges, count, pts_load_acquire_u64(&a->metrics->cells_used), "a block");
 }
 
 /* ---- C6, C8: blocks ------------------------------------------------------------------------------------- */
 
 static bool redo_matches(const pts_attachment *a, uint32_t slot, const pts_record *record) {
   const pts_redo *redo = &a->session.store.workers[slot].redo;
-  return redo->block == (uint64_t)record->place * 8 &&
-         redo->bucket < record->words - (uint64_t)PTS_CELL_COUNTS;
+  return pts_load_relaxed_u64(&redo->block) == (uint64_t)record->place * 8 &&
+         pts_load_relaxed_u64(&redo->bucket) < record->words - (uint64_t)PTS_CELL_COUNTS;
+}
+
+/* NULL when the block is not in allocated space. */
+static const uint64_t *check_tag(checker *c, uint32_t n, const pts_record *record, uint32_t slot,
+                                 uint64_t place, uint32_t words) {
+  const pts_attachment *a = c->a;
+  if (place == 0 || pts_shard_mark(a, slot) < (place + words) * 8) return NULL;
+  const uint64_t *block = (const uint64_t *)(const void *)pts_shard(a, slot) + place;
+  uint64_t tag = pts_load_acquire_u64(&block[PTS_CELL_TAG]);
+  bool past = tag >> 32 <= pts_load_acquire_u64(a->generation) &&
+              (uint32_t)tag <= pts_load_acquire_u32(&record->generations);
+  expect(c, past, "C6: record %u has a tag from the future in shard %u", n, slot);
+  return block;
 }
 
 static void check_block(checker *c, uint32_t n, const pts_record *record, uint32_t slot) {
   const pts_attachment *a = c->a;
-  uint64_t at = (uint64_t)record->place * 8;
-  if (pts_shard_mark(a, slot) < at + record->words * 8ull) return;
-  const uint64_t *block = (const uint64_t *)(const void *)(pts_shard(a, slot) + at);
-  uint64_t tag = pts_load_acquire_u64(&block[PTS_CELL_TAG]);
-  expect(c, tag >> 32 <= pts_load_acquire_u64(a->generation) && (uint32_t)tag <= record->generations,
-         "C6: record %u has a tag from the future in shard %u", n, slot);
-  if (record->kind != PTS_KIND_HISTOGRAM || slot == 0) return;
+  const uint64_t *block = check_tag(c, n, record, slot, record->place, record->words);
+  bool histogram = record->kind == PTS_KIND_HISTOGRAM;
+  if (slot == 0 && !histogram && record->kind != PTS_KIND_LIVE)
+    check_tag(c, n, record, slot, pts_load_acquire_u32(&record->extra), PTS_WORDS_STAMPED);
+  if (!block || !histogram || slot == 0) return;
   bool odd = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]) & 1;
-  uint32_t epoch = a->session.store.workers[slot].epoch;
+  uint32_t epoch = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);
   expect(c, !odd || redo_matches(a, slot, record) || pts_worker_alive(&c->a->session.store, slot, epoch),
          "C8: histogram %u is half written in shard %u", n, slot);
 }
 
 static void check_blocks(checker *c) {
-  uint32_t high = c->a->metrics->workers_high;
+  uint32_t high = pts_load_acquire_u32(&c->a->metrics->workers_high);
   if (high > c->a->session.store.max_workers + 1) return;
-  for (uint32_t n = 0; n < pts_records_used(c->a); n++) {
+  for (uint32_t n = 0; n < c->used; n++) {
     const pts_record *record = pts_record_at(c->a, n);
     if (!record || record->words == 0) continue;
     for (uint32_t slot = 0; slot < high; slot++) check_block(c, n, record, slot);
@@ -201,17 +240,19 @@ static void check_blocks(checker *c) {
 static void describe(checker *c, const char *path) {
   const pts_attachment *a = c->a;
   const pts_metrics *m = a->metrics;
-  uint32_t living = 0, high = m->workers_high;
+  uint32_t living = 0, high = pts_load_acquire_u32(&m->workers_high);
   if (high > a->session.store.max_workers + 1) high = a->session.store.max_workers + 1;
   for (uint32_t slot = 1; slot < high; slot++) {
-    uint32_t epoch = a->session.store.workers[slot].epoch;
+    const pts_worker *worker = &a->session.store.workers[slot];
+    uint32_t epoch = pts_load_acquire_u32(&worker->epoch);
     if (!pts_worker_alive(&c->a->session.store, slot, epoch)) continue;
     living++;
     pts_message_add(c->report, "worker: slot %u, epoch %u, pid %u\n", slot, epoch,
-                    a->session.store.workers[slot].pid);
+                    pts_load_relaxed_u32(&worker->pid));
   }
   uint64_t dropped = 0;
-  for (uint32_t slot = 1; slot < high; slot++) dropped += a->session.store.workers[slot].dropped;
+  for (uint32_t slot = 1; slot < high; slot++)
+    dropped += pts_load_relaxed_u64(&a->session.store.workers[slot].dropped);
   pts_message_add(c->report,
                   "store: %s\n"
                   "workers: %u living, %u slots used, of %u\n"
@@ -220,18 +261,21 @@ static void describe(checker *c, const char *path) {
                   "cells: %llu of %llu bytes in each shard\n"
                   "dropped updates: %llu\ndamage: %llu\nrepairs: %llu\nlock waits: %llu\n",
                   path, living, high ? high - 1 : 0, a->session.store.max_workers, pts_records_used(a),
-                  a->max_records, (unsigned long long)m->text_used,
-                  (unsigned long long)a->text_size, (unsigned long long)m->cells_used,
+                  a->max_records, (unsigned long long)pts_load_relaxed_u64(&m->text_used),
+                  (unsigned long long)a->text_size,
+                  (unsigned long long)pts_load_relaxed_u64(&m->cells_used),
                   (unsigned long long)a->shard_size, (unsigned long long)dropped,
-                  (unsigned long long)m->damage, (unsigned long long)m->repairs,
-                  (unsigned long long)m->lock_waits);
+                  (unsigned long long)pts_load_relaxed_u64(&m->damage),
+                  (unsigned long long)pts_load_relaxed_u64(&m->repairs),
+                  (unsigned long long)pts_load_relaxed_u64(&m->lock_waits));
 }
 
 static void verify(checker *c) {
   const pts_attachment *a = c->a;
   check_counts(c);
-  for (uint32_t n = 0; n < pts_records_used(a); n++) check_record(c, n);
-  uint64_t most = (uint64_t)a->slot_count + 2ull * pts_records_used(a) + 1;
+  c->used = pts_records_used(a);
+  for (uint32_t n = 0; n < c->used; n++) check_record(c, n);
+  uint64_t most = (uint64_t)a->slot_count + 2ull * c->used + 1;
   range *ranges = malloc(most * sizeof *ranges);
   expect(c, ranges != NULL, "not enough memory to compare ranges");
   if (!ranges) return;
@@ -275,7 +319,7 @@ int32_t pts_check(const char *path, uint32_t flags, char *text, uint32_t size) {
   int32_t code = pts_metrics_attach(&a, &options, flags & PTS_CHECK_REPAIR, &report);
   if (code != 0) return code;
   if (flags & PTS_CHECK_REPAIR) code = repair(&a);
-  checker c = {&a, &report, 0};
+  checker c = {.a = &a, .report = &report};
   describe(&c, path);
   verify(&c);
   pts_metrics_detach(&a);
