@@ -3,14 +3,19 @@
 #ifdef PTS_TEST_KILL_POINTS
 #include <stdlib.h>
 
-long pts_points_left = -1;
-long pts_points_passed = 0;
+#include "atomics.h"
+
+uint64_t pts_points_left = 0;
+uint64_t pts_points_passed = 0;
 
 void pts_point(const char *file, int line) {
   (void)file;
   (void)line;
-  pts_points_passed++;
-  if (pts_points_left > 0 && --pts_points_left == 0) _Exit(99);
+  pts_store_relaxed_u64(&pts_points_passed, pts_load_relaxed_u64(&pts_points_passed) + 1);
+  uint64_t left = pts_load_relaxed_u64(&pts_points_left);
+  if (left == 0) return;
+  pts_store_relaxed_u64(&pts_points_left, left - 1);
+  if (left == 1) _Exit(99);
 }
 #else
 typedef int pts_points_are_compiled_out;

@@ -8,9 +8,12 @@
 #define PTS_POINTS_H
 
 #ifdef PTS_TEST_KILL_POINTS
-/* Counts down; the process ends at the call that reaches 0. Negative: only counts calls. */
-extern long pts_points_left;
-extern long pts_points_passed;
+#include <stdint.h>
+
+/* Counts down; the process ends at the call that reaches 0. 0: only counts calls. Not exact where
+ * several threads pass points, which must not order their other memory accesses for a sanitizer. */
+extern uint64_t pts_points_left;
+extern uint64_t pts_points_passed;
 void pts_point(const char *file, int line);
 #define PTS_POINT() pts_point(__FILE__, __LINE__)
 #else
