@@ -154,8 +154,8 @@ export class Updates {
   }
 
   #enumHandle(name: string, labels: MaybeLabels, family: Family): number {
-    const { pairs, silent } = this.#resolve(name, labels);
     const label = family.enumLabel!;
+    const { pairs, silent } = this.#resolve(name, labels, label);
     const own = pairs.filter(([key]) => key !== label);
     this.#gatherEnum(name, own, family);
     const handle = this.#store.seriesForUpdate(native.Kind.enum, seriesKey(name, own, label));
@@ -199,12 +199,14 @@ export class Updates {
 
   // ---- arguments and results
 
-  #resolve(name: string, labels: MaybeLabels): Resolved {
+  /** Without a warning about a label that is replaced anyway. */
+  #resolve(name: string, labels: MaybeLabels, replaced?: string): Resolved {
     this.#store.requireOpen();
     const { defaults, validation } = this.#context;
     checkMetricName(name, validation);
     let silent = true;
     const pairs = labelPairs(defaults, labels, validation, (label) => {
+      if (label === replaced) return;
       silent = false;
       this.#store.warn(`label '${label}' has an undefined value, dropping it`);
     });
