@@ -41,7 +41,7 @@ export type Op =
   | { kind: "store"; at: number; value: number; release: boolean }
   | { kind: "update"; at: number; change: (old: number) => number | undefined }
   | { kind: "fence"; order: "acquire" | "release" | "full" }
-  | { kind: "lock"; at: number; fenced: boolean }
+  | { kind: "lock"; at: number }
   | { kind: "kernel"; name: string; call: KernelCall }
   | { kind: "choose"; count: number }
   | { kind: "quiet" }
@@ -88,12 +88,8 @@ export const cas = (at: number, from: number, to: number): Op =>
 export const exchange = (at: number, value: number): Op => update(at, () => value);
 export const fetchAdd = (at: number, by: number): Op => update(at, (old) => old + by);
 export const fence = (order: "acquire" | "release" | "full"): Op => ({ kind: "fence", order });
-/**
- * The lock of lock_test.ts in one step: blocks while the owner lives, gives 1 after a takeover. Ends
- * with a release fence, so that relaxed stores under the lock carry what was before it.
- */
-export const lock = (at: number): Op => ({ kind: "lock", at, fenced: true });
-export const lockWithoutFence = (at: number): Op => ({ kind: "lock", at, fenced: false });
+/** The lock of lock_test.ts in one step: blocks while the owner lives, gives 1 after a takeover. */
+export const lock = (at: number): Op => ({ kind: "lock", at });
 export const unlock = (at: number): Op => release(at, 0);
 /** A system call: acquires and releases what all system calls know, no fence; `undefined` blocks. */
 export const kernel = (name: string, call: KernelCall): Op => ({ kind: "kernel", name, call });

@@ -55,6 +55,8 @@ interface Rules {
   releaseEven: boolean;
   /** The successor finishes before it observes. */
   finishes: boolean;
+  /** Behind a release fence: whoever sees what it stores sees the odd sequence too. */
+  fenceBeforeFinish: boolean;
   readerFence: boolean;
   /** The reader looks at the sequence again after it applied the redo record. */
   looksAgain: boolean;
@@ -67,6 +69,7 @@ const asBuilt: Rules = {
   fenceAfterOdd: true,
   releaseEven: true,
   finishes: true,
+  fenceBeforeFinish: true,
   readerFence: true,
   looksAgain: true,
   checksBlock: true,
@@ -115,6 +118,7 @@ function owner(work: Observation[], rules: Rules) {
       const sequence = block === 0 ? 0 : yield load(sequenceOf(block));
       if (sequence % 2 === 1) {
         const bucket = yield load(REDO_BUCKET);
+        if (rules.fenceBeforeFinish) yield fence("release");
         yield store(countOf(block, bucket), yield load(REDO_COUNT));
         yield store(sumOf(block), yield load(REDO_SUM));
         yield release(sequenceOf(block), sequence + 1);
@@ -224,6 +228,7 @@ const mistakes: [string, Partial<Rules>, Observation[][], Partial<Model>][] = [
   ["no fence after the odd sequence", { fenceAfterOdd: false }, [two], {}],
   ["the even sequence without release", { releaseEven: false }, [two], {}],
   ["a dead owner's observation not finished", { finishes: false }, [one, later], { kills: 1 }],
+  ["a successor without its fence", { fenceBeforeFinish: false }, [one, later], { kills: 1 }],
   ["a reader without its fence", { readerFence: false }, [two], {}],
   ["a redo record applied without a second look", { looksAgain: false }, [two], {}],
 ];

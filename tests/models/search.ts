@@ -163,7 +163,6 @@ class Search {
           read(me, op.at, to.memory[op.at].length - 1, old, true);
           if (owner >= 0) me.now = join(me.now, state.processes[owner].now);
           this.#write(to, me, op.at, self + 1, true, old.view);
-          if (op.fenced) me.released = me.now;
         }, owner >= 0 ? `taken from dead ${this.#names[owner]}` : "taken");
         break;
       }

@@ -9,7 +9,7 @@
  * in the model too: it may land in a pair that a set is just writing, and then counts where a later
  * one is lost.) A reader copies one pair and looks at n, head and the store's generation again.
  *
- * The pair is stored relaxed: the lock's release fence makes it carry the n before it.
+ * The pair is stored relaxed behind a release fence, which makes it carry the n before it.
  *
  * Invariants, as history.ts judges every read:
  *   P1 a value is read with its own time, or not at all
@@ -26,7 +26,6 @@ import {
   fetchAdd,
   load,
   lock,
-  lockWithoutFence,
   type Model,
   type Op,
   type Process,
@@ -56,8 +55,8 @@ interface Rules {
   otherPair: boolean;
   /** n is stored by release. */
   releaseN: boolean;
-  /** Taking the lock ends with a release fence; else the pair must be stored by release. */
-  fencedLock: boolean;
+  /** A release fence before the pair; without it the pair must be stored by release. */
+  fenced: boolean;
   releasePair: boolean;
   /** The reader looks at n again. */
   readsAgain: boolean;
@@ -71,7 +70,7 @@ const asBuilt: Rules = {
   pairFirst: true,
   otherPair: true,
   releaseN: true,
-  fencedLock: true,
+  fenced: true,
   releasePair: false,
   readsAgain: true,
   add: "locked",
@@ -80,13 +79,13 @@ const asBuilt: Rules = {
 function programs(rules: Rules) {
   const put = (at: number, value: number): Op =>
     rules.releasePair ? release(at, value) : store(at, value);
-  const take = () => rules.fencedLock ? lock(LOCK) : lockWithoutFence(LOCK);
 
   /** Under the lock: a new pair, n, and the tag if it is not current. */
   function* write(value: number, time: number, current: number): Process {
     const n = yield load(N);
     const next = rules.otherPair ? n + 1 : n;
     const publish = rules.releaseN ? release(N, n + 1) : store(N, n + 1);
+    if (rules.fenced) yield fence("release");
     if (!rules.pairFirst) yield publish;
     yield put(valueAt(next), value);
     yield put(timeAt(next), time);
@@ -94,7 +93,7 @@ function programs(rules: Rules) {
     if ((yield load(TAG)) !== current) yield release(TAG, current);
   }
   function* set(value: number, time: number): Process {
-    yield take();
+    yield lock(LOCK);
     const h = yield acquire(HEAD);
     const s = yield acquire(STORE);
     if (modeOf(h) === STAMPED) yield* write(value, time, tag(s, h));
@@ -128,7 +127,7 @@ function programs(rules: Rules) {
       if ((yield cas(valueAt(n), old, old + amount)) === old) return;
       return again(addStamped, amount);
     }
-    yield take();
+    yield lock(LOCK);
     const current = tag(yield acquire(STORE), yield acquire(HEAD));
     const restarts = (yield load(TAG)) !== current;
     if (restarts) yield* write(amount, 0, current);
@@ -233,15 +232,15 @@ const mistakes: [string, Model["memory"], Partial<Rules>, Work[][]][] = [
   ["that name a pair before it is written", "sc", { pairFirst: false }, beside],
   ["that write into the pair that is read", "sc", { otherPair: false }, beside],
   ["whose n is stored relaxed", "weak", { releaseN: false }, beside],
-  ["whose lock has no fence, with a relaxed pair", "weak", { fencedLock: false }, beside],
+  ["with a relaxed pair and no fence before it", "weak", { fenced: false }, beside],
   ["read without a second look at n", "sc", { readsAgain: false }, beside],
 ];
 for (const [name, memory, change, work] of mistakes) {
   caught(`stamped values ${name}`, model(work, memory, {}, change), impossible);
 }
 holds(
-  "stamped: a pair stored by release needs no fence in the lock",
-  model(beside, "weak", {}, { fencedLock: false, releasePair: true }),
+  "stamped: a pair stored by release needs no fence before it",
+  model(beside, "weak", {}, { fenced: false, releasePair: true }),
 );
 
 const crossed: Work[][] = [["set at", "add"], ["set at", "set"], ["add"]];
