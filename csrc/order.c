@@ -267,10 +267,13 @@ static uint32_t position(const builder *b, const uint32_t *series, uint32_t coun
   return low;
 }
 
-/* Old and new series of one group, merged to out. Returns how many. */
+/* Old and new series of one group, merged to out. Returns how many. old may be NULL when there are
+ * none, which memcpy's argument may not. */
 static uint32_t merge_group(const builder *b, const uint32_t *old, uint32_t old_count,
                             uint32_t group, uint32_t *out) {
+  static const uint32_t none[1];
   uint32_t done = 0, written = 0;
+  if (old_count == 0) old = none;
   for (uint32_t i = b->fresh[group]; i < b->fresh[group + 1]; i++) {
     uint32_t at = done + position(b, old + done, old_count - done, &b->items[i]);
     memcpy(out + written, old + done, (size_t)(at - done) * sizeof *out);
@@ -285,6 +288,25 @@ static uint32_t merge_group(const builder *b, const uint32_t *old, uint32_t old_
 static const pts_order_family *old_family(const pts_order *old, uint32_t record, uint32_t *cursor) {
   if (!old || *cursor >= old->family_count || old->families[*cursor].record != record) return NULL;
   return &old->families[(*cursor)++];
+}
+
+/* Whether new series make the family one whose lines have to be sorted at render. */
+static void flag_family(const builder *b, const pts_order *next, pts_order_family *family,
+                        const pts_order_family *was, uint32_t f) {
+  family->enums = was && was->enums;
+  family->tangled = was && was->tangled;
+  for (uint32_t i = b->fresh[2 * f]; i < b->fresh[2 * f + 1]; i++)
+    family->enums |= b->a->records[b->items[i].record].kind == PTS_KIND_ENUM;
+  if (b->fresh[2 * f + 1] == b->fresh[2 * f + 2]) return;
+  const uint32_t *series = next->series + family->first + family->values;
+  pts_text last = {NULL, 0};
+  for (uint32_t i = 0; i < family->histograms; i++) {
+    pts_printed_entry entry;
+    if (!pts_record_entry(b->a, &b->a->records[series[i]], &entry)) continue;
+    pts_text labels = pts_printed_labels(&entry);
+    if (entry.insertion[1] || (i && pts_text_compare(last, labels) == 0)) family->tangled = true;
+    last = labels;
+  }
 }
 
 static bool fill(builder *b, pts_order *next) {
@@ -307,6 +329,7 @@ static bool fill(builder *b, pts_order *next) {
         merge_group(b, series, was ? was->histograms : 0, 2 * f + 1, next->series + at);
     at += family->histograms;
     next->histogram_count += family->histograms;
+    flag_family(b, next, family, was, f);
   }
   next->series_count = at;
   return true;
