@@ -34,6 +34,8 @@ typedef struct pts_order_family {
   uint32_t first; /* in series: first the values, then the histograms, each in order */
   uint32_t values;
   uint32_t histograms;
+  bool enums;   /* some of the values are */
+  bool tangled; /* bucket lines of some histograms have the same labels */
 } pts_order_family;
 
 /* Never changed once it is made; shared by renders that hold a reference. */

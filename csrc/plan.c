@@ -67,11 +67,12 @@ static const char *suffix_of(pts_part part) {
   }
 }
 
-static pts_text lexical_name(const pts_group *group, uint8_t buffer[PTS_MAX_NAME + 8]) {
-  const char *suffix = suffix_of(group->part);
-  memcpy(buffer, group->name.bytes, group->name.length);
-  memcpy(buffer + group->name.length, suffix, strlen(suffix));
-  return (pts_text){buffer, group->name.length + (uint32_t)strlen(suffix)};
+/* The family's name with the part's suffix, in a buffer of PTS_MAX_NAME + 8 bytes. */
+static pts_text part_name(pts_text family, pts_part part, uint8_t *buffer) {
+  const char *suffix = suffix_of(part);
+  memcpy(buffer, family.bytes, family.length);
+  memcpy(buffer + family.length, suffix, strlen(suffix));
+  return (pts_text){buffer, family.length + (uint32_t)strlen(suffix)};
 }
 
 static int compare_numeric(const void *x, const void *y) {
@@ -81,40 +82,78 @@ static int compare_numeric(const void *x, const void *y) {
 }
 
 static int compare_lexical(const void *x, const void *y) {
+  const pts_group *g = x, *h = y;
   uint8_t first[PTS_MAX_NAME + 8], second[PTS_MAX_NAME + 8];
-  int c = pts_text_compare(lexical_name(x, first), lexical_name(y, second));
-  return c ? c : (int)((const pts_group *)x)->part - (int)((const pts_group *)y)->part;
+  int c = pts_text_compare(part_name(g->name, g->part, first), part_name(h->name, h->part, second));
+  return c ? c : (int)g->part - (int)h->part;
 }
 
-static void add_group(pts_render *r, pts_text name, uint32_t family, pts_part part,
-                      pts_total *totals) {
-  r->groups[r->group_count++] = (pts_group){name, family, part, totals};
+/* A family of exactly this name, behind position `from` of the order. */
+static uint32_t find_family(const pts_render *r, uint32_t from, pts_text wanted) {
+  uint32_t low = from, high = r->order->family_count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    pts_text name = {NULL, 0};
+    const pts_record *record = pts_record_at(r->a, r->order->families[middle].record);
+    if (record) pts_family_name(r->a, record, &name);
+    int c = pts_text_compare(name, wanted);
+    if (c == 0) return middle;
+    if (c < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return PTS_NO_FAMILY;
+}
+
+static void add_group(pts_render *r, pts_group group) { r->groups[r->group_count++] = group; }
+
+/* A part of the family's histograms, together with plain series of the same name. */
+static void add_part(pts_render *r, pts_text name, uint32_t family, pts_part part,
+                     pts_total *totals, bool *absorbed) {
+  uint8_t buffer[PTS_MAX_NAME + 8];
+  uint32_t plain = find_family(r, family + 1, part_name(name, part, buffer));
+  if (plain != PTS_NO_FAMILY) {
+    if (r->order->families[plain].histograms)
+      plain = PTS_NO_FAMILY; /* a histogram of that name: it keeps its own group */
+    else
+      absorbed[plain] = true;
+  }
+  add_group(r, (pts_group){name, family, plain, part, totals});
 }
 
 static bool add_own_counter(pts_render *r, const char *name, pts_part part, uint64_t value) {
   if (value == 0) return false;
-  add_group(r, (pts_text){(const uint8_t *)name, (uint32_t)strlen(name)}, 0, part, NULL);
+  pts_text text = {(const uint8_t *)name, (uint32_t)strlen(name)};
+  add_group(r, (pts_group){text, 0, PTS_NO_FAMILY, part, NULL});
   return true;
+}
+
+static void add_families(pts_render *r, bool *absorbed) {
+  const pts_order *order = r->order;
+  pts_total *totals = r->totals;
+  for (uint32_t f = 0; f < order->family_count; f++) {
+    const pts_record *record = pts_record_at(r->a, order->families[f].record);
+    pts_text name;
+    if (!record || !pts_family_name(r->a, record, &name)) continue;
+    /* Names with a suffix sort behind those without: an absorbed family is known as one by now. */
+    if (!absorbed[f]) add_group(r, (pts_group){name, f, PTS_NO_FAMILY, PTS_PART_OWN, NULL});
+    if (order->families[f].histograms == 0) continue;
+    for (pts_part part = PTS_PART_BUCKET; part <= PTS_PART_SUM; part++)
+      add_part(r, name, f, part, totals, absorbed);
+    totals += order->families[f].histograms;
+  }
 }
 
 bool pts_plan_make(pts_render *r) {
   const pts_order *order = r->order;
   r->groups = malloc(((size_t)order->family_count * 4 + 2) * sizeof *r->groups);
   r->totals = calloc((size_t)order->histogram_count + 1, sizeof *r->totals);
-  if (!r->groups || !r->totals) return false;
-  pts_total *totals = r->totals;
+  bool *absorbed = calloc((size_t)order->family_count + 1, sizeof *absorbed);
+  if (r->groups && r->totals && absorbed) add_families(r, absorbed);
+  free(absorbed);
+  if (!r->groups || !r->totals || !absorbed) return false;
   bool unsorted = (r->flags & PTS_RENDER_LEXICAL) && order->histogram_count;
-  for (uint32_t f = 0; f < order->family_count; f++) {
-    const pts_record *record = pts_record_at(r->a, order->families[f].record);
-    pts_text name;
-    if (!record || !pts_family_name(r->a, record, &name)) continue;
-    add_group(r, name, f, PTS_PART_OWN, NULL);
-    if (order->families[f].histograms == 0) continue;
-    add_group(r, name, f, PTS_PART_BUCKET, totals);
-    add_group(r, name, f, PTS_PART_COUNT, totals);
-    add_group(r, name, f, PTS_PART_SUM, totals);
-    totals += order->families[f].histograms;
-  }
   unsorted |= add_own_counter(r, PTS_NAME_DROPPED, PTS_PART_DROPPED, r->dropped);
   unsorted |= add_own_counter(r, PTS_NAME_DAMAGE, PTS_PART_DAMAGE, r->damage);
   if (unsorted)

@@ -95,27 +95,7 @@ static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
   return write_line(sink, printed, &reading);
 }
 
-static int state_step(pts_render *r, pts_sink *sink, const pts_line *line) {
-  const pts_record *record = pts_record_at(r->a, line->record);
-  pts_parts parts;
-  pts_text label = {NULL, 0};
-  if (!record || !pts_parts_of(r->a, record, &parts)) return 1;
-  const pts_record *family = pts_record_at(r->a, record->family);
-  if (family) label.bytes = pts_family_part(r->a, family, line->state, &label.length);
-  return !label.bytes || write_derived(sink, &parts, (pts_text){NULL, 0}, label, &line->reading);
-}
-
-static int spread_step(pts_render *r, pts_sink *sink) {
-  for (; r->series < r->spread.count; r->series++) {
-    const pts_line *line = &r->spread.lines[r->series];
-    int done = line->state ? state_step(r, sink, line) : value_step(r, sink, line->record);
-    if (!done) return 0;
-  }
-  return 1;
-}
-
 static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
-  if (r->spread.used) return spread_step(r, sink);
   const uint32_t *series = r->order->series + family->first;
   for (; r->series < family->values; r->series++)
     if (!value_step(r, sink, series[r->series])) return 0;
@@ -124,59 +104,70 @@ static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *fa
 
 /* ---- histograms ----------------------------------------------------------------------------------------- */
 
-static const pts_text bucket_suffix = {(const uint8_t *)"_bucket", 7};
-static const pts_text count_suffix = {(const uint8_t *)"_count", 6};
-static const pts_text sum_suffix = {(const uint8_t *)"_sum", 4};
+static const pts_text no_text = {NULL, 0};
 
-/* Bucket lines of one set of series that are printed together (pts_run). */
-static int run_lines(pts_render *r, pts_sink *sink) {
-  pts_run *run = &r->run;
-  for (; run->line < run->bound_count + 1; run->line++, run->member = 0) {
-    for (; run->member < run->member_count; run->member++) {
-      const pts_member *member = &run->members[run->member];
-      pts_reading count = {pts_run_value(run, run->member, run->line), NAN};
-      if (!member->exists || isnan(count.value)) continue;
-      pts_text label = pts_run_label(run, run->line);
-      if (!write_derived(sink, &member->parts, bucket_suffix, label, &count)) return 0;
-    }
+static pts_text suffix_of(pts_part part) {
+  switch (part) {
+  case PTS_PART_BUCKET:
+    return (pts_text){(const uint8_t *)"_bucket", 7};
+  case PTS_PART_COUNT:
+    return (pts_text){(const uint8_t *)"_count", 6};
+  case PTS_PART_SUM:
+    return (pts_text){(const uint8_t *)"_sum", 4};
+  default:
+    return no_text;
   }
+}
+
+/* The lines of the histogram that was read. */
+static int bucket_lines(pts_render *r, pts_sink *sink) {
+  for (; r->bucket < r->buckets.line_count; r->bucket++) {
+    pts_text label = pts_buckets_label(&r->buckets, r->bucket);
+    pts_reading reading = {(double)r->buckets.values[r->bucket], NAN};
+    if (!write_derived(sink, &r->parts, suffix_of(PTS_PART_BUCKET), label, &reading)) return 0;
+  }
+  r->reading_buckets = false;
   return 1;
 }
 
 static int buckets_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
   const uint32_t *series = r->order->series + family->first + family->values;
-  while (r->series < family->histograms) {
-    if (r->run.count == 0 &&
-        !pts_run_begin(r, series + r->series, family->histograms - r->series, r->group->totals + r->series))
-      return PTS_E_NO_MEMORY;
-    if (!run_lines(r, sink)) return 0;
-    r->series += r->run.count;
-    r->run.count = 0;
+  for (; r->series < family->histograms; r->series++) {
+    if (!r->reading_buckets) {
+      pts_total *total = &r->group->totals[r->series];
+      const pts_record *record = pts_record_at(r->a, series[r->series]);
+      if (!record) continue;
+      if (!pts_buckets_read(r, record, total)) return PTS_E_NO_MEMORY;
+      if (!total->exists || !pts_parts_of(r->a, record, &r->parts)) continue;
+      r->reading_buckets = true;
+      r->bucket = 0;
+    }
+    if (!bucket_lines(r, sink)) return 0;
   }
   return 1;
 }
 
-/* _count or _sum lines; series of the same labels (with other bounds) are one line. */
-static int totals_step(pts_render *r, pts_sink *sink, const pts_order_family *family, bool sums) {
+static int totals_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
   const uint32_t *series = r->order->series + family->first + family->values;
-  const pts_total *totals = r->group->totals;
-  while (r->series < family->histograms) {
-    uint32_t next = r->series;
-    double value = 0;
-    bool exists = false;
-    do {
-      exists |= totals[next].exists;
-      if (totals[next].exists) value += sums ? totals[next].sum : (double)totals[next].count;
-      next++;
-    } while (next < family->histograms && totals[next - 1].same_labels);
-    pts_parts parts;
+  bool sums = r->group->part == PTS_PART_SUM;
+  for (; r->series < family->histograms; r->series++) {
+    const pts_total *total = &r->group->totals[r->series];
     const pts_record *record = pts_record_at(r->a, series[r->series]);
-    if (exists && record && pts_whole_parts_of(r->a, record, &parts)) {
-      pts_reading reading = {value, NAN};
-      if (!write_derived(sink, &parts, sums ? sum_suffix : count_suffix, (pts_text){NULL, 0}, &reading))
-        return 0;
-    }
-    r->series = next;
+    pts_parts parts;
+    if (!total->exists || !record || !pts_whole_parts_of(r->a, record, &parts)) continue;
+    pts_reading reading = {sums ? total->sum : (double)total->count, NAN};
+    if (!write_derived(sink, &parts, suffix_of(r->group->part), no_text, &reading)) return 0;
+  }
+  return 1;
+}
+
+/* Lines that were made and sorted before (spread.c). */
+static int spread_step(pts_render *r, pts_sink *sink) {
+  for (; r->series < r->spread.count; r->series++) {
+    const pts_line *line = &r->spread.lines[r->series];
+    pts_parts parts = r->spread.parts;
+    parts.before = pts_line_labels(&r->spread, line);
+    if (!write_derived(sink, &parts, suffix_of(r->group->part), no_text, &line->reading)) return 0;
   }
   return 1;
 }
@@ -205,27 +196,30 @@ static int own_step(pts_sink *sink, const char *name, const char *help, double v
   return write_line(sink, n, &reading);
 }
 
+/* The header of the family whose name the group has, if any has it. */
 static int begin_group(pts_render *r, pts_sink *sink) {
   r->group = &r->groups[r->at];
-  if (r->group->part != PTS_PART_OWN) return 1;
-  const pts_record *record = pts_record_at(r->a, r->order->families[r->group->family].record);
-  if (!record) return 1;
-  if (!header_step(r, sink, record)) return 0;
-  r->merge = pts_family_merge(r->a, record);
-  return pts_spread_begin(r, &r->order->families[r->group->family]) ? 1 : PTS_E_NO_MEMORY;
+  if (r->group->part > PTS_PART_SUM) return 1;
+  bool own = r->group->part == PTS_PART_OWN;
+  uint32_t named = own ? r->group->family : r->group->plain;
+  const pts_record *record =
+      named == PTS_NO_FAMILY ? NULL : pts_record_at(r->a, r->order->families[named].record);
+  if (record && !header_step(r, sink, record)) return 0;
+  r->merge = record ? pts_family_merge(r->a, record) : PTS_MERGE_SUM;
+  return pts_spread_begin(r) ? 1 : PTS_E_NO_MEMORY;
 }
 
 static int group_step(pts_render *r, pts_sink *sink) {
   const pts_order_family *family = &r->order->families[r->group->family];
+  if (r->group->part <= PTS_PART_SUM && r->spread.used) return spread_step(r, sink);
   switch (r->group->part) {
   case PTS_PART_OWN:
     return values_step(r, sink, family);
   case PTS_PART_BUCKET:
     return buckets_step(r, sink, family);
   case PTS_PART_COUNT:
-    return totals_step(r, sink, family, false);
   case PTS_PART_SUM:
-    return totals_step(r, sink, family, true);
+    return totals_step(r, sink, family);
   case PTS_PART_DAMAGE:
     return own_step(sink, PTS_NAME_DAMAGE, "Broken things met in the store.", (double)r->damage);
   default:

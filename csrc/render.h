@@ -1,6 +1,6 @@
 /*
- * render.h: one exposition under way. plan.c decides what is printed in which order, run.c reads the
- * histograms, spread.c the enums, render.c writes lines, scrape.c has the exported calls.
+ * render.h: one exposition under way. plan.c decides what is printed in which order, bucket.c reads a
+ * histogram, spread.c makes lines that mix, render.c writes, scrape.c has the exported calls.
  */
 #ifndef PTS_RENDER_H
 #define PTS_RENDER_H
@@ -36,59 +36,46 @@ typedef struct pts_total {
   uint64_t count;
   double sum;
   bool exists;
-  bool same_labels; /* as the next series: only the bounds differ */
 } pts_total;
 
+#define PTS_NO_FAMILY UINT32_MAX
+
 typedef struct pts_group {
-  pts_text name; /* of the family */
-  uint32_t family;
+  pts_text name;   /* of the family */
+  uint32_t family; /* in the order */
+  uint32_t plain;  /* another family that has the name of this part; PTS_NO_FAMILY */
   pts_part part;
-  pts_total *totals;
+  pts_total *totals; /* for each histogram of the family */
 } pts_group;
 
-/*
- * Consecutive histogram series whose bucket lines are printed together: usually one. Several when they have
- * the same labels but other bounds (one set of lines), or, in lexical order, when `le` sorts
- * before the labels that tell them apart (their lines interleave: several members).
- */
-typedef struct pts_member {
-  pts_parts parts;
-  bool exists;
-} pts_member;
-
-typedef struct pts_run {
-  uint32_t count; /* series; 0: none begun */
-  uint32_t line, member;
-  uint32_t bound_count, member_count;
-  /* lines in printing order; the last is +Inf */
+/* A histogram series that was read, as lines; the last is +Inf. */
+typedef struct pts_buckets {
+  uint32_t line_count, room;
+  uint32_t labels_of; /* the bounds entry that the labels were made for */
+  char *labels;       /* PTS_LE_SIZE bytes each */
+  uint32_t *lengths;
   double *bounds;
-  char *labels; /* PTS_LE_SIZE bytes each */
-  uint32_t *label_lengths;
-  uint32_t label_room;
-  uint32_t labels_of; /* the bounds entry that they were made for; 0: for a mixture */
-  pts_member *members;
-  double *values; /* cumulative; NaN: this member has no such line */
-  uint32_t member_room, value_room;
-} pts_run;
+  uint64_t *values; /* cumulative */
+} pts_buckets;
 #define PTS_LE_SIZE 48u
 
-/* A line of a family with enums: of a plain series, or of one state of an enum. */
+/* A line that was made and sorted before it is printed. */
 typedef struct pts_line {
-  pts_text labels;
-  size_t labels_at; /* in the spread's text */
-  uint32_t record;
-  uint32_t state; /* the part of the declaration; 0: a plain series, read when it is printed */
+  size_t labels_at, key_at; /* in the spread's text: what is printed, and sorted by */
+  uint32_t labels_length, key_length;
+  double le; /* sorted by next */
   pts_reading reading;
 } pts_line;
-#define PTS_PART_STATES 3u /* the first part of a declaration that is a state */
 
 typedef struct pts_spread {
   bool used; /* for the group at the position */
+  pts_parts parts; /* the name under which its lines are printed */
   pts_line *lines;
   uint32_t count, room;
   uint8_t *text;
-  size_t text_used, text_room, line_start;
+  size_t text_used, text_room;
 } pts_spread;
+#define PTS_PART_STATES 3u /* the first part of a declaration that is a state */
 
 typedef struct pts_render {
   pts_attachment *a;
@@ -106,8 +93,11 @@ typedef struct pts_render {
   /* of the group and series at the position */
   pts_group *group;
   pts_merge merge;
+  pts_parts parts; /* of the histogram series whose buckets are being printed */
+  pts_buckets buckets;
+  bool reading_buckets; /* it was read, and `bucket` is its next line */
+  uint32_t bucket;
   pts_spread spread;
-  pts_run run;
   bool busy; /* a thread is inside pts_render_next */
 } pts_render;
 
@@ -118,23 +108,21 @@ bool pts_parts_of(const pts_attachment *a, const pts_record *record, pts_parts *
 /* With all labels in before and nothing left out. */
 bool pts_whole_parts_of(const pts_attachment *a, const pts_record *record, pts_parts *parts);
 
-/* ---- run.c ---- */
+/* ---- bucket.c ---- */
 
-/* Read the run that begins at series[0]; totals has a place for each. false: no memory. */
-bool pts_run_begin(pts_render *r, const uint32_t *series, uint32_t available, pts_total *totals);
-void pts_run_free(pts_run *run);
-static inline pts_text pts_run_label(const pts_run *run, uint32_t line) {
-  return (pts_text){(const uint8_t *)run->labels + (size_t)line * PTS_LE_SIZE,
-                    run->label_lengths[line]};
-}
-static inline double pts_run_value(const pts_run *run, uint32_t member, uint32_t line) {
-  return run->values[(size_t)member * (run->bound_count + 1) + line];
+/* Read a histogram into r->buckets and *total (exists tells whether there is one). false: no memory. */
+bool pts_buckets_read(pts_render *r, const pts_record *record, pts_total *total);
+void pts_buckets_free(pts_buckets *buckets);
+static inline pts_text pts_buckets_label(const pts_buckets *buckets, uint32_t line) {
+  return (pts_text){(const uint8_t *)buckets->labels + (size_t)line * PTS_LE_SIZE,
+                    buckets->lengths[line]};
 }
 
 /* ---- spread.c ---- */
 
-/* The lines of a family, if it has enums (r->spread.used). false: no memory. */
-bool pts_spread_begin(pts_render *r, const pts_order_family *family);
+/* Make the lines of the group at the position, if they must be made at once. false: no memory. */
+bool pts_spread_begin(pts_render *r);
+pts_text pts_line_labels(const pts_spread *spread, const pts_line *line);
 void pts_spread_free(pts_spread *spread);
 
 /* ---- render.c ---- */

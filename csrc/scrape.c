@@ -12,7 +12,7 @@
 
 static void free_render(pts_render *r) {
   if (r->order) pts_order_release(r->order);
-  pts_run_free(&r->run);
+  pts_buckets_free(&r->buckets);
   pts_spread_free(&r->spread);
   free(r->groups);
   free(r->totals);
