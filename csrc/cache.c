@@ -201,7 +201,6 @@ static int32_t attach(pts_cache *c, const pts_cache_options *asked, pts_message 
                     wanted.num_pages, wanted.page_size, wanted.start_slots, wanted.max_workers);
     return PTS_E_INVALID;
   }
-  c->held = PTS_CACHE_NO_PAGE;
   c->counts_reads = (asked->flags & PTS_CACHE_COUNT_READS) != 0;
   int32_t code = keep_path(c, asked);
   if (code == 0) code = open_store(c, asked, &wanted, message);
@@ -231,6 +230,7 @@ int32_t pts_cache_open(const pts_cache_options *options, char *text, uint32_t si
     return PTS_E_NO_MEMORY;
   }
   c->session.destroy = destroy;
+  c->held = PTS_CACHE_NO_PAGE;
   int32_t code = attach(c, options, &message);
   if (code == 0) code = pts_session_enter(&c->session, &message);
   if (code == 0) return (int32_t)c->session.number;
