@@ -41,8 +41,8 @@ typedef struct test_case {
 static char test_folder[256];
 
 static inline const char *in_folder(const char *name) {
-  static char paths[4][512];
-  static unsigned next;
+  static _Thread_local char paths[4][512];
+  static _Thread_local unsigned next;
   char *path = paths[next++ % 4];
   snprintf(path, sizeof paths[0], "%s/%s", test_folder, name);
   return path;
