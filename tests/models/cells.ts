@@ -1,6 +1,6 @@
 /**
  * The accesses of pts_cell_add, pts_cell_set, pts_cell_remove, pts_cell_read (cell.c) and pts_clear
- * on one series, one yield for each, as heads_test.ts and sets_test.ts ask about them.
+ * on one series, one yield for each, as heads_test.ts and first_set_test.ts ask about them.
  *
  *     head    generation and mode          drawn   the last generation drawn
  *     store   the store's generation       lock    the series's lock

@@ -1,392 +1,94 @@
-import type { Ghost, Model, Op, Report } from "./explorer.ts";
-import { type Edge, type Point, Programs } from "./programs.ts";
+import type { Model, Report } from "./explorer.ts";
+import { isOver, Machine, type State } from "./machine.ts";
 
-/** For each location the oldest message that may still be read. */
-type View = readonly number[];
-interface Message {
-  value: number;
-  /** What a reader learns by acquiring it. */
-  view: View;
+/** Breadth first, so that the first violation found is a shortest one. */
+export function search(model: Model, limit: number): Report {
+  return new Search(model).run(limit);
 }
-const ALIVE = 0, DEAD = 1, STOPPED = 2;
-interface Process {
-  at: Point;
-  fate: number;
-  /** What it knows, what an acquire fence would add, what a release fence has handed on. */
-  now: View;
-  acquired: View;
-  released: View;
-}
-interface State {
-  processes: Process[];
-  memory: Message[][];
-  kernel: number[];
-  /** What everyone learns from a system call; what everyone learns from a full fence. */
-  kernelView: View;
-  fenceView: View;
-  ghost: number[];
-  kills: number;
-  stops: number;
-}
-interface Step {
-  to: State;
-  label: string;
-  problem?: string;
-}
-
-const join = (a: View, b: View): View => {
-  for (let i = 0; i < a.length; i++) {
-    if (b[i] > a[i]) return a.map((x, j) => Math.max(x, b[j]));
-  }
-  return a;
-};
-const raised = (view: View, at: number, to: number): View =>
-  view[at] >= to ? view : view.map((x, i) => i === at ? to : x);
 
 class Search {
   #model: Model;
-  #names: string[];
-  #weak: boolean;
-  #programs = new Programs();
-  #zero: View;
-  #codes = new Uint16Array(65536);
+  #machine: Machine;
+  #seen = new Map<string, number>();
+  /** By number of a state: the state until it is done with, and how it was first reached. */
+  #states: (State | undefined)[] = [];
+  #from: number[] = [];
+  #by: number[] = [];
+  /** For progress: pairs of numbers, and the states where everyone has come to an end. */
+  #edges: number[] = [];
+  #finished: number[] = [];
 
   constructor(model: Model) {
     this.#model = model;
-    this.#names = Object.keys(model.processes);
-    this.#weak = model.memory === "weak";
-    this.#zero = model.locations.map(() => 0);
-  }
-
-  #initial(): State {
-    const { locations, initial = {}, processes, kernelWords = 0, ghostWords = 0 } = this.#model;
-    const zero = this.#zero;
-    return {
-      processes: Object.values(processes).map((program) => ({
-        at: this.#programs.start(program).to,
-        fate: ALIVE,
-        now: zero,
-        acquired: zero,
-        released: zero,
-      })),
-      memory: locations.map((_, i) => [{ value: initial[i] ?? 0, view: zero }]),
-      kernel: new Array(kernelWords).fill(0),
-      kernelView: zero,
-      fenceView: zero,
-      ghost: new Array(ghostWords).fill(0),
-      kills: this.#model.kills ?? 0,
-      stops: this.#model.stops ?? 0,
-    };
-  }
-
-  /** Everything that can happen next. Labels only when asked for: they are for people. */
-  #steps(state: State, labels: boolean): Step[] {
-    const alone = this.#weak ? state.processes.findIndex((p, i) => this.#isUnnoticed(p, i)) : -1;
-    const steps: Step[] = [];
-    state.processes.forEach((process, self) => {
-      if (process.fate !== ALIVE || process.at.op === undefined) return;
-      if (alone >= 0 && self !== alone) return;
-      this.#perform(state, self, process.at.op, steps, labels);
-      if (mayEndBefore(process.at) && this.#isMortal(self)) this.#end(state, self, steps, labels);
-    });
-    return steps;
-  }
-
-  /** Does the next access commute with everything the others can do before it? Then it goes first. */
-  #isUnnoticed(process: Process, self: number): boolean {
-    const op = process.at.op;
-    if (process.fate !== ALIVE || op === undefined || process.at.lazy.length > 0) return false;
-    if (op.kind === "fence") return op.order !== "full";
-    if (op.kind !== "store" && op.kind !== "load") return false;
-    return this.#model.owned?.[op.at]?.includes(this.#names[self]) ?? false;
-  }
-
-  #isMortal(self: number): boolean {
-    return this.#model.mortal?.includes(this.#names[self]) ?? true;
-  }
-
-  #end(state: State, self: number, steps: Step[], labels: boolean): void {
-    const name = labels ? this.#names[self] : "";
-    if (state.kills > 0) {
-      const to = clone(state);
-      to.kills--;
-      to.processes[self] = { ...to.processes[self], fate: DEAD };
-      to.kernelView = join(to.kernelView, to.processes[self].now);
-      to.kernel = to.kernel.map((word) => word === self + 1 ? 0 : word);
-      this.#model.onDeath?.(to.kernel, self, to.ghost);
-      steps.push({ to: this.#normalised(to), label: `${name}: KILLED` });
-    }
-    if (state.stops > 0) {
-      const to = clone(state);
-      to.stops--;
-      to.processes[self] = { ...to.processes[self], fate: STOPPED };
-      steps.push({ to: this.#normalised(to), label: `${name}: STOPPED` });
-    }
-  }
-
-  #perform(state: State, self: number, op: Op, steps: Step[], labels: boolean): void {
-    const take = (value: number, change: (to: State, me: Process) => void, what = "") => {
-      const to = clone(state);
-      const me = to.processes[self] = { ...to.processes[self] };
-      change(to, me);
-      const edge = this.#programs.after(state.processes[self].at, value);
-      const problem = this.#arrive(to, me, state.processes[self].at.lazy, edge);
-      const label = labels ? `${this.#names[self]}: ${this.#describe(op)} ${what || value}` : "";
-      steps.push({ to: this.#normalised(to), label, problem });
-    };
-    const last = (at: number) => state.memory[at][state.memory[at].length - 1];
-    const me = state.processes[self];
-    switch (op.kind) {
-      case "load":
-        for (let i = me.now[op.at]; i < state.memory[op.at].length; i++) {
-          const message = state.memory[op.at][i];
-          take(message.value, (_, me) => read(me, op.at, i, message, op.acquire));
-        }
-        break;
-      case "store":
-        take(0, (to, me) => this.#write(to, me, op.at, op.value, op.release), `${op.value}`);
-        break;
-      case "update": {
-        const old = last(op.at);
-        const value = op.change(old.value);
-        take(old.value, (to, me) => {
-          read(me, op.at, to.memory[op.at].length - 1, old, true);
-          if (value !== undefined) this.#write(to, me, op.at, value, true, old.view);
-        }, `${old.value} -> ${value ?? "left"}`);
-        break;
-      }
-      case "lock": {
-        const old = last(op.at);
-        const owner = old.value - 1;
-        if (owner >= 0 && state.processes[owner].fate !== DEAD) break;
-        take(owner >= 0 ? 1 : 0, (to, me) => {
-          read(me, op.at, to.memory[op.at].length - 1, old, true);
-          if (owner >= 0) me.now = join(me.now, state.processes[owner].now);
-          this.#write(to, me, op.at, self + 1, true, old.view);
-        }, owner >= 0 ? `taken from dead ${this.#names[owner]}` : "taken");
-        break;
-      }
-      case "fence":
-        take(0, (to, me) => {
-          if (op.order !== "release") me.now = join(me.now, me.acquired);
-          if (op.order === "full") me.now = to.fenceView = join(me.now, to.fenceView);
-          if (op.order !== "acquire") me.released = me.now;
-        }, op.order);
-        break;
-      case "kernel": {
-        const words = [...state.kernel];
-        const result = op.call(words, self, (at) => last(at).value);
-        if (result === undefined) break;
-        take(result, (to, me) => {
-          to.kernel = words;
-          me.now = to.kernelView = join(me.now, to.kernelView);
-        });
-        break;
-      }
-      case "choose":
-        for (let i = 0; i < op.count; i++) take(i, () => {});
-        break;
-      case "quiet":
-        if (state.processes.every((p) => isOver(p) || p.at.op?.kind === "quiet")) {
-          take(0, (to, me) => {
-            me.now = me.acquired = me.released = to.memory.map((list) => list.length - 1);
-          });
-        }
-        break;
-      case "fail":
-        steps.push({ to: state, label: `${this.#names[self]}: fails`, problem: op.message });
-        break;
-      default:
-        throw new Error(`a program may not stop at ${op.kind}`);
-    }
-  }
-
-  #write(to: State, me: Process, at: number, value: number, release: boolean, from?: View): void {
-    if (!this.#weak) {
-      to.memory[at] = [{ value, view: this.#zero }];
-      return;
-    }
-    const index = to.memory[at].length;
-    me.now = raised(me.now, at, index);
-    me.acquired = join(me.acquired, me.now);
-    let view = raised(release ? me.now : me.released, at, index);
-    if (from !== undefined) view = join(view, from);
-    to.memory[at] = [...to.memory[at], { value, view }];
-  }
-
-  /** Move on to the next point with the bookkeeping of the way. */
-  #arrive(to: State, me: Process, lazy: Ghost[], edge: Edge): string | undefined {
-    me.at = edge.to;
-    let problem: string | undefined;
-    for (const run of lazy) problem ??= run(to.ghost) ?? undefined;
-    for (const run of edge.run) problem ??= run(to.ghost) ?? undefined;
-    return problem;
-  }
-
-  /** Forget messages that nobody can read any more, so that equal states look equal. */
-  #normalised(state: State): State {
-    if (!this.#weak) return state;
-    const floor = state.memory.map((list) => list.length - 1);
-    for (const p of state.processes) {
-      if (isOver(p) || p.at.op?.kind === "quiet") continue;
-      for (let i = 0; i < floor.length; i++) floor[i] = Math.min(floor[i], p.now[i]);
-    }
-    const lowered = (view: View): View => view.map((x, i) => Math.max(0, x - floor[i]));
-    if (floor.some((x) => x > 0)) {
-      state.memory = state.memory.map((list, at) =>
-        list.slice(floor[at]).map(({ value, view }) => ({ value, view: lowered(view) }))
-      );
-      state.processes = state.processes.map((p) => ({
-        ...p,
-        now: lowered(p.now),
-        acquired: lowered(p.acquired),
-        released: lowered(p.released),
-      }));
-      state.kernelView = lowered(state.kernelView);
-      state.fenceView = lowered(state.fenceView);
-    }
-    state.processes.forEach((p, i) => {
-      if (p.at.op === undefined || p.fate === STOPPED) {
-        const zero = this.#zero;
-        state.processes[i] = { ...p, now: zero, acquired: zero, released: zero };
-      }
-    });
-    return state;
-  }
-
-  #key(state: State): string {
-    const codes = this.#codes;
-    let n = 0;
-    const put = (list: readonly number[]) => {
-      for (let i = 0; i < list.length; i++) codes[n++] = list[i];
-    };
-    codes[n++] = state.kills;
-    codes[n++] = state.stops;
-    for (const p of state.processes) {
-      codes[n++] = p.at.id >> 8;
-      codes[n++] = p.at.id & 255;
-      codes[n++] = p.fate;
-      if (!this.#weak) continue;
-      put(p.now);
-      put(p.acquired);
-      put(p.released);
-    }
-    for (const list of state.memory) {
-      codes[n++] = list.length;
-      for (const { value, view } of list) {
-        codes[n++] = value;
-        if (this.#weak) put(view);
-      }
-    }
-    put(state.kernel);
-    put(state.ghost);
-    if (this.#weak) {
-      put(state.kernelView);
-      put(state.fenceView);
-    }
-    return String.fromCharCode.apply(null, codes.subarray(0, n) as unknown as number[]);
-  }
-
-  #describe(op: Op): string {
-    if (op.kind === "kernel") return op.name;
-    if (!("at" in op)) return op.kind;
-    const order = op.kind === "load" && op.acquire
-      ? " acquire"
-      : op.kind === "store" && op.release
-      ? " release"
-      : "";
-    return `${op.kind}${order} ${this.#model.locations[op.at]}`;
+    this.#machine = new Machine(model);
   }
 
   run(limit: number): Report {
-    const seen = new Map<string, number>();
-    const queue: (State | undefined)[] = [];
-    const cameFrom: number[] = [];
-    const cameBy: number[] = [];
-    const edges: number[] = [];
-    const finished: number[] = [];
-    const add = (state: State, from: number, by: number): number => {
-      const key = this.#key(state);
-      let id = seen.get(key);
-      if (id === undefined) {
-        id = queue.length;
-        seen.set(key, id);
-        queue.push(state);
-        cameFrom.push(from);
-        cameBy.push(by);
-      }
-      return id;
-    };
-    const path = (id: number): string[] => {
-      const choices: number[] = [];
-      for (; id > 0; id = cameFrom[id]) choices.push(cameBy[id]);
-      let state = this.#initial();
-      return choices.reverse().map((choice) => {
-        const step = this.#steps(state, true)[choice];
-        state = step.to;
-        return step.label;
-      });
-    };
-    const found = (message: string, id: number, extra: string[] = []): Report => ({
-      states: queue.length,
-      violation: { message, steps: [...path(id), ...extra] },
-    });
-    add(this.#initial(), -1, 0);
-    for (let id = 0; id < queue.length; id++) {
-      if (queue.length > limit) {
+    this.#add(this.#machine.initial(), -1, 0);
+    for (let id = 0; id < this.#states.length; id++) {
+      if (this.#states.length > limit) {
         throw new Error(`more than ${limit} states: make the model smaller`);
       }
-      const state = queue[id]!;
-      queue[id] = undefined;
-      const last = (at: number) => state.memory[at][state.memory[at].length - 1].value;
-      const wrong = this.#model.always?.(state.ghost, last);
-      if (wrong) return found(wrong, id);
-      const steps = this.#steps(state, false);
-      for (let i = 0; i < steps.length; i++) {
-        if (steps[i].problem !== undefined) {
-          return found(steps[i].problem!, id, [this.#steps(state, true)[i].label]);
-        }
-        const to = add(steps[i].to, id, i);
-        if (this.#model.progress) edges.push(id, to);
-      }
-      if (state.processes.every(isOver)) {
-        finished.push(id);
-        const wrong = this.#model.finally?.(state.ghost, last);
-        if (wrong) return found(wrong, id);
-      } else if (steps.length === 0 && this.#model.progress !== false) {
-        return found("nobody can go on", id);
-      }
+      const report = this.#visit(id);
+      if (report !== undefined) return report;
     }
     if (this.#model.progress) {
-      const stuck = firstStuck(queue.length, edges, finished);
-      if (stuck >= 0) return found("from here someone alive never comes to an end", stuck);
+      const stuck = firstStuck(this.#states.length, this.#edges, this.#finished);
+      if (stuck >= 0) return this.#found("from here someone alive never comes to an end", stuck);
     }
-    return { states: queue.length };
+    return { states: this.#states.length };
   }
-}
 
-function read(me: Process, at: number, index: number, message: Message, acquire: boolean): void {
-  me.now = raised(me.now, at, index);
-  if (acquire) me.now = join(me.now, message.view);
-  me.acquired = join(join(me.acquired, me.now), message.view);
-}
+  /** Everything after one state; a report if something is wrong in it or in a step from it. */
+  #visit(id: number): Report | undefined {
+    const state = this.#states[id]!;
+    this.#states[id] = undefined;
+    const last = (at: number) => state.memory[at][state.memory[at].length - 1].value;
+    const wrong = this.#model.always?.(state.ghost, last);
+    if (wrong) return this.#found(wrong, id);
+    const steps = this.#machine.steps(state, false);
+    for (let i = 0; i < steps.length; i++) {
+      const { to, problem } = steps[i];
+      if (problem !== undefined) {
+        return this.#found(problem, id, this.#machine.steps(state, true)[i].label);
+      }
+      const next = this.#add(to, id, i);
+      if (this.#model.progress) this.#edges.push(id, next);
+    }
+    if (state.processes.every(isOver)) {
+      this.#finished.push(id);
+      const wrong = this.#model.finally?.(state.ghost, last);
+      if (wrong) return this.#found(wrong, id);
+    } else if (steps.length === 0 && this.#model.progress !== false) {
+      return this.#found("nobody can go on", id);
+    }
+  }
 
-function clone(state: State): State {
-  return {
-    ...state,
-    processes: [...state.processes],
-    memory: [...state.memory],
-    ghost: [...state.ghost],
-  };
-}
+  /** The number of a state, new or known. */
+  #add(state: State, from: number, by: number): number {
+    const key = this.#machine.key(state);
+    let id = this.#seen.get(key);
+    if (id === undefined) {
+      id = this.#states.length;
+      this.#seen.set(key, id);
+      this.#states.push(state);
+      this.#from.push(from);
+      this.#by.push(by);
+    }
+    return id;
+  }
 
-function isOver(process: Process): boolean {
-  return process.fate !== ALIVE || process.at.op === undefined;
-}
-
-/** Is the next access one that others can notice? */
-function mayEndBefore(point: Point): boolean {
-  return ["store", "update", "lock", "kernel"].includes(point.op!.kind);
+  #found(message: string, id: number, ...extra: string[]): Report {
+    const choices: number[] = [];
+    for (; id > 0; id = this.#from[id]) choices.push(this.#by[id]);
+    let state = this.#machine.initial();
+    const steps = choices.reverse().map((choice) => {
+      const step = this.#machine.steps(state, true)[choice];
+      state = step.to;
+      return step.label;
+    });
+    return { states: this.#states.length, violation: { message, steps: [...steps, ...extra] } };
+  }
 }
 
 /** The first state, in order of discovery, from which none of `finished` is reached; or -1. */
@@ -404,8 +106,4 @@ function firstStuck(count: number, edges: number[], finished: number[]): number 
     }
   }
   return good.indexOf(0);
-}
-
-export function search(model: Model, limit: number): Report {
-  return new Search(model).run(limit);
 }

@@ -13,7 +13,7 @@
  *
  * Invariants, as history.ts judges every read:
  *   P1 a value is read with its own time, or not at all
- *   P2 sets and additions count as in sets_test.ts; an addition keeps the time, a set without erases it
+ *   P2 sets and additions count as in first_set_test.ts; an addition keeps the time, a set without erases it
  *   P3 a killed operation changes all or nothing
  */
 import {
