@@ -62,7 +62,7 @@ static const char *in_folder(const char *name) {
 }
 
 /* An empty file of that name, open. */
-static pts_fd make_file(const char *path) {
+static inline pts_fd make_file(const char *path) {
   char temp[PTS_PATH_MAX];
   pts_fd fd = PTS_NO_FD;
   CHECK_EQUAL(pts_os_create(path, 0600, &fd, temp), 0);
