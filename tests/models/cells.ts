@@ -148,11 +148,19 @@ function cellPrograms(rules: Rules) {
       else yield* start(0, value, tag(s, h));
       return h << 4 | s;
     }
+    return yield call(convert, value, h);
+  }
+  /** The first set: value, tag of a new generation, and the head by one compare-and-swap. */
+  function* convert(value: number, h: number): Process {
     const drawn = rules.draws ? (yield fetchAdd(DRAWN, 1)) + 1 : h >> 1;
+    const s = yield acquire(STORE);
     const next = head(drawn, SHARED);
     if (!rules.headLast) yield release(HEAD, next);
     yield* start(0, value, tag(s, next));
-    if (rules.headLast) yield release(HEAD, next);
+    if (rules.headLast) {
+      const found = yield cas(HEAD, h, next);
+      if (found !== h) return again(convert, value, found);
+    }
     return next << 4 | s;
   }
 

@@ -201,3 +201,47 @@ Deno.test("system calls and quiet points see everything that was stored before t
   });
   assert.equal(violation, undefined);
 });
+
+Deno.test("owned locations: fewer states, the same outcomes", () => {
+  const names = ["X", "Y", "L"];
+  const L = 2;
+  const explored = (owned: Model["owned"]) => {
+    const outcomes = new Set<string>();
+    const { states, violation } = explore({
+      locations: names,
+      memory: "weak",
+      kills: 1,
+      owned,
+      ghostWords: 4,
+      processes: {
+        *first() {
+          yield lock(L);
+          yield store(X, 1);
+          yield release(Y, 1);
+          yield fence("release");
+          yield store(X, 2);
+          yield unlock(L);
+        },
+        *second() {
+          yield lock(L);
+          yield store(Y, (yield load(X)) + 2);
+          yield unlock(L);
+        },
+        *reader() {
+          yield keep(0, yield load(X));
+          yield keep(1, yield acquire(Y));
+          yield keep(2, yield load(X));
+          yield fence("acquire");
+          yield keep(3, yield load(Y));
+        },
+      },
+      finally: (g) => void outcomes.add(g.join()),
+    });
+    assert.equal(violation, undefined);
+    return { states, outcomes: [...outcomes].sort() };
+  };
+  const all = explored(undefined);
+  const reduced = explored({ [X]: ["first", "second"], [Y]: ["first", "second"] });
+  assert.deepEqual(reduced.outcomes, all.outcomes);
+  assert.ok(reduced.states < all.states, `${reduced.states} of ${all.states}`);
+});

@@ -95,14 +95,16 @@ function programs(rules: Rules) {
   function* set(value: number, time: number): Process {
     yield lock(LOCK);
     const h = yield acquire(HEAD);
-    const s = yield acquire(STORE);
-    if (modeOf(h) === STAMPED) yield* write(value, time, tag(s, h));
-    else {
-      const next = head((yield fetchAdd(DRAWN, 1)) + 1, STAMPED);
-      yield* write(value, time, tag(s, next));
-      yield release(HEAD, next);
-    }
+    if (modeOf(h) === SHARDED) yield call(convert, value, time, h);
+    else yield* write(value, time, tag(yield acquire(STORE), yield acquire(HEAD)));
     yield unlock(LOCK);
+  }
+  /** The first set: the pair, the tag of a new generation, and the head by one compare-and-swap. */
+  function* convert(value: number, time: number, h: number): Process {
+    const next = head((yield fetchAdd(DRAWN, 1)) + 1, STAMPED);
+    yield* write(value, time, tag(yield acquire(STORE), next));
+    const found = yield cas(HEAD, h, next);
+    if (found !== h) return again(convert, value, time, found);
   }
   function* add(shard: number, amount: number): Process {
     const h = yield acquire(HEAD);
