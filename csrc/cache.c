@@ -19,7 +19,7 @@
 
 static uint64_t rounded(uint64_t size, uint64_t to) { return (size + to - 1) / to * to; }
 
-/* ---- geometry ----------------------------------------------------------------------------------- */
+/* ---- geometry -------------------------------------------------------------------------------- */
 
 static uint64_t layout_of_cache(void) {
   static const uint32_t facts[] = {sizeof(pts_cache_header), sizeof(pts_page_control),
@@ -62,19 +62,21 @@ static const char *shape_fault(const shape *s) {
   if (s->start_slots == 0) return "startSlots must be at least 1";
   if (pts_page_capacity(s->page_size, s->start_slots) < SMALLEST_ENTRY)
     return "startSlots leaves no room in a page: a slot takes 4 bytes of pageSize, the header 32";
-  if (s->max_workers == 0 || s->max_workers > PTS_MAX_WORKERS) return "maxWorkers must be 1 to 1024";
+  if (s->max_workers == 0 || s->max_workers > PTS_MAX_WORKERS)
+    return "maxWorkers must be 1 to 1024";
   if (2ull * s->page_size * s->num_pages > LARGEST_SIZE) return "the cache is larger than 8 TiB";
   return NULL;
 }
 
-/* Everything follows from the shape, so the file's geometry is right exactly if it is what the shape
- * would give. */
+/* Everything follows from the shape, so the file's geometry is right exactly if it is what the
+ * shape would give. */
 static bool geometry_holds(const pts_cache_header *in_file, uint64_t section_size,
                            pts_cache_header *g) {
   shape s = {in_file->num_pages, in_file->page_size, in_file->start_slots, in_file->max_workers};
   if (shape_fault(&s)) return false;
   draw_geometry(g, &s);
-  return g->size == section_size && memcmp(in_file, g, offsetof(pts_cache_header, workers_high)) == 0;
+  return g->size == section_size &&
+         memcmp(in_file, g, offsetof(pts_cache_header, workers_high)) == 0;
 }
 
 static int32_t make(const pts_section_maker *maker, uint8_t *section, pts_fd fd, uint64_t offset,
@@ -92,7 +94,7 @@ static int32_t make(const pts_section_maker *maker, uint8_t *section, pts_fd fd,
   return 0;
 }
 
-/* ---- attaching ---------------------------------------------------------------------------------- */
+/* ---- attaching ------------------------------------------------------------------------------- */
 
 static const char *shown(const char *path) { return path ? path : "(private)"; }
 
@@ -104,7 +106,8 @@ static int32_t compare(const pts_cache_options *asked, const pts_cache_header *g
       !differs(asked->start_slots, g->start_slots) && !differs(asked->max_workers, g->max_workers))
     return 0;
   pts_message_add(message,
-                  "the cache '%s' has %u pages of %u bytes with %u slots and %u workers; asked for were",
+                  "the cache '%s' has %u pages of %u bytes with %u slots and %u workers; asked "
+                  "for were",
                   shown(asked->path), g->num_pages, g->page_size, g->start_slots, g->max_workers);
   if (asked->num_pages) pts_message_add(message, " %u pages", asked->num_pages);
   if (asked->page_size) pts_message_add(message, " of %u bytes", asked->page_size);
@@ -120,14 +123,15 @@ static int32_t recognise(pts_cache *c, const pts_cache_options *asked, pts_messa
   pts_cache_header g;
   if (header->layout != layout_of_cache()) {
     pts_message_add(message,
-                    "the cache in '%s' was made by a build with another layout; use the library that "
-                    "made it, another path, or initFile to start anew",
+                    "the cache in '%s' was made by a build with another layout; use the library "
+                    "that made it, another path, or initFile to start anew",
                     shown(asked->path));
     return PTS_E_VERSION;
   }
   if (!geometry_holds(header, store->section_size, &g)) {
     pts_message_add(message,
-                    "the cache '%s' is damaged: its geometry contradicts itself; use initFile to start anew",
+                    "the cache '%s' is damaged: its geometry contradicts itself; use initFile to "
+                    "start anew",
                     shown(asked->path));
     return PTS_E_DAMAGED;
   }
@@ -197,8 +201,9 @@ static int32_t attach(pts_cache *c, const pts_cache_options *asked, pts_message 
   shape wanted = shape_of(asked);
   const char *fault = shape_fault(&wanted);
   if (fault) {
-    pts_message_add(message, "%s (asked for: %u pages of %u bytes with %u slots, %u workers)", fault,
-                    wanted.num_pages, wanted.page_size, wanted.start_slots, wanted.max_workers);
+    pts_message_add(message, "%s (asked for: %u pages of %u bytes with %u slots, %u workers)",
+                    fault, wanted.num_pages, wanted.page_size, wanted.start_slots,
+                    wanted.max_workers);
     return PTS_E_INVALID;
   }
   c->counts_reads = (asked->flags & PTS_CACHE_COUNT_READS) != 0;

@@ -4,7 +4,7 @@
  *   section   +-----------------------------+ section.offset
  *             | header                      |  geometry, shared counters
  *             | worker slots                |  workers_at: 1 + max_workers, number 0 is nobody's
- *             | page controls               |  controls_at: a lock word and the word n for each page
+ *             | page controls               |  controls_at: lock word and n of each page
  *             | page 0: frame 0 | frame 1   |  frames_at: two frames of frame_stride bytes a page
  *             | page 1: ...                 |
  *             +-----------------------------+
@@ -55,7 +55,7 @@ _Static_assert(offsetof(pts_cache_header, workers_high) == 128, "cache header.wo
 _Static_assert(sizeof(pts_cache_header) == 192, "cache header");
 #define PTS_CACHE_WORKERS_AT 256u
 
-/* Which of pts_worker.counters counts what. Only the slot's owner writes them, and its successors. */
+/* Which of pts_worker.counters counts what. Only the slot's owner writes them. */
 enum {
   PTS_COUNT_READS,
   PTS_COUNT_HITS,
@@ -69,8 +69,8 @@ enum {
 };
 _Static_assert(PTS_COUNTS <= 16, "a worker slot has 16 counters");
 
-/* Entries of a page by their offset: those that go, then those that stay, in the order in which they are
- * evicted and inserted again. */
+/* Entries of a page by their offset: those that go, then those that stay, in the order in which
+ * they are evicted and inserted again. */
 typedef struct pts_cache_plan {
   uint32_t *offsets;
   uint64_t *keys;     /* to sort by */
@@ -126,8 +126,8 @@ static inline pts_frame *pts_cache_frame(const pts_cache *c, uint32_t page, uint
 
 /* ---- page.c: under the page's lock, on c->page ---- */
 
-/* Look at page `number`, which this thread has locked; repair it first when its owner died or when what it
- * says of itself cannot be. */
+/* Look at page `number`, which this thread has locked; repair it first when its owner died or when
+ * what it says of itself cannot be. */
 void pts_page_load(pts_cache *c, uint32_t number, bool taken_over);
 /* Give a page that was never used its frames and an empty state. NO_SPACE. */
 int32_t pts_page_make(pts_cache *c);
@@ -161,8 +161,8 @@ void pts_cache_named_release_all(pts_cache *c);
 
 /* ---- cache_read.c ---- */
 
-/* Append a packed entry at *at (if it still fits in size), and advance *at past it in any case. Under the
- * page's lock. */
+/* Append a packed entry at *at (if it still fits in size), and advance *at past it in any case.
+ * Under the page's lock. */
 void pts_cache_pack(const pts_page_look *look, uint8_t *out, uint32_t size, uint64_t *at);
 
 #endif

@@ -1,14 +1,15 @@
 /*
  * Locks of a cache: pages, for a call or for the caller's own callback, and names.
  *
- * I1: c->held is a page exactly while the caller holds that page's lock; then c->page is that page, loaded.
+ * I1: c->held is a page exactly while the caller holds that page's lock; then c->page is that page,
+ *     loaded.
  */
 #include <stdlib.h>
 
 #include "cache.h"
 #include "points.h"
 
-/* ---- pages -------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static int32_t take(pts_cache *c, uint32_t number) {
   pts_store *store = &c->session.store;
@@ -81,7 +82,7 @@ int32_t pts_cache_locked(uint32_t cache) {
   return c->held == PTS_CACHE_NO_PAGE ? PTS_E_NOT_FOUND : (int32_t)c->held;
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* A descriptor of its own for each, since locks of one descriptor do not exclude each other. */
 typedef struct pts_cache_holder {
@@ -91,8 +92,8 @@ typedef struct pts_cache_holder {
   uint32_t number;
 } pts_cache_holder;
 
-/* Spread over the 40 bits that a named lock's byte has: two names in a million share one only by a chance of
- * one in two. FNV-1a, folded. */
+/* Spread over the 40 bits that a named lock's byte has: two names in a million share one only by a
+ * chance of one in two. FNV-1a, folded. */
 static uint64_t byte_of(const uint8_t *name, uint32_t length) {
   uint64_t hash = 0xcbf29ce484222325ull;
   for (uint32_t i = 0; i < length; i++) hash = (hash ^ name[i]) * 0x100000001b3ull;

@@ -1,10 +1,10 @@
 /*
  * Reading: get without a lock, many at once, and copying a page out.
  *
- * A get loads n, finds the entry, copies it, and looks at n again: unchanged, the copy is whole (page.h says
- * why); changed, it begins anew. n only changes when a page is reorganised, so no stopped or
- * dead writer keeps a reader waiting. A reader that meets one reorganisation after the other
- * takes the lock in the end.
+ * A get loads n, finds the entry, copies it, and looks at n again: unchanged, the copy is whole
+ * (page.h says why); changed, it begins anew. n only changes when a page is reorganised, so no
+ * stopped or dead writer keeps a reader waiting. A reader that meets one reorganisation after the
+ * other takes the lock in the end.
  */
 #include "cache.h"
 #include "points.h"
@@ -82,7 +82,7 @@ static inline int look(pts_cache *c, get *g) {
   return look_locked(c, g);
 }
 
-/* The last access, at most once a second for an entry, and only where nobody needs to wait for it. */
+/* The last access, at most once a second for an entry, and only if nobody has to be waited for. */
 static PTS_NOINLINE void refresh(pts_cache *c, const get *g) {
   uint32_t *last_access = &g->look.entry->last_access;
   if (g->flags & PTS_CACHE_HELD) {
@@ -161,7 +161,7 @@ int32_t pts_cache_get(uint32_t cache, const uint8_t *key, uint32_t key_length, u
   return code;
 }
 
-/* ---- packed entries ----------------------------------------------------------------------------- */
+/* ---- packed entries -------------------------------------------------------------------------- */
 
 static uint64_t packed_bytes(uint64_t key_length, uint64_t value_length) {
   return (sizeof(pts_cache_entry) + key_length + value_length + 7) & ~7ull;
@@ -229,7 +229,7 @@ int32_t pts_cache_get_many(uint32_t cache, const uint8_t *keys, const uint32_t *
   return (int32_t)done;
 }
 
-/* ---- a whole page ------------------------------------------------------------------------------- */
+/* ---- a whole page ---------------------------------------------------------------------------- */
 
 static uint64_t pack_page(pts_cache *c, uint32_t now, uint32_t flags, uint8_t *out, uint32_t size) {
   const pts_page *page = &c->page;

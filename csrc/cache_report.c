@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- shape -------------------------------------------------------------------------------------- */
+/* ---- shape ----------------------------------------------------------------------------------- */
 
 int32_t pts_cache_shape_read(uint32_t cache, pts_cache_shape *out) {
   const pts_cache *c = pts_cache_of(cache);
@@ -29,7 +29,7 @@ int32_t pts_cache_shape_read(uint32_t cache, pts_cache_shape *out) {
   return 0;
 }
 
-/* ---- statistics --------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 static uint32_t slots_owned(const pts_cache *c) {
   uint32_t high = pts_load_acquire_u32(&c->header->workers_high);
@@ -41,7 +41,8 @@ static void add_workers(pts_cache *c, uint64_t totals[PTS_COUNTS], uint64_t *liv
   uint32_t high = slots_owned(c);
   for (uint32_t slot = 1; slot < high; slot++) {
     const pts_worker *worker = &store->workers[slot];
-    for (uint32_t i = 0; i < PTS_COUNTS; i++) totals[i] += pts_load_relaxed_u64(&worker->counters[i]);
+    for (uint32_t i = 0; i < PTS_COUNTS; i++)
+      totals[i] += pts_load_relaxed_u64(&worker->counters[i]);
     *live += pts_worker_alive(store, slot, pts_load_acquire_u32(&worker->epoch)) != 0;
   }
 }
@@ -86,7 +87,7 @@ int32_t pts_cache_statistics_read(uint32_t cache, uint32_t flags, pts_cache_stat
   return 0;
 }
 
-/* ---- the checker -------------------------------------------------------------------------------- */
+/* ---- the checker ----------------------------------------------------------------------------- */
 
 typedef struct extent {
   uint32_t offset, bytes;
@@ -116,7 +117,8 @@ static void check_entry(check *k, uint32_t slot, uint32_t offset) {
   uint32_t bytes = (uint32_t)pts_entry_bytes_for(look.key_length, look.value_length);
   k->extents[k->used++] = (extent){offset, bytes};
   k->used_bytes += bytes;
-  if (offset + bytes > page->free_data) find_fault(k, "an entry ends behind free_data", slot, offset);
+  if (offset + bytes > page->free_data)
+    find_fault(k, "an entry ends behind free_data", slot, offset);
   if ((look.flags & PTS_CACHE_TOMBSTONE) && !(look.flags & PTS_CACHE_MODSEQ))
     find_fault(k, "a tombstone has no modseq", slot, offset);
   const uint8_t *key = pts_look_key(&look);

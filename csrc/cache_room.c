@@ -1,9 +1,11 @@
 /*
- * Which entries go when room is wanted, exactly as Cache::FastMmap decides it, and the frame without them.
+ * Which entries go when room is wanted, exactly as Cache::FastMmap decides it, and the frame
+ * without them.
  *
  * Order: expired entries go first; then by last access, and of one second the highest slot number
- * first. What stays is inserted into the new frame in that same order, oldest first, which settles later ties.
- * Only when everything is to go, or only the expired, nothing is sorted: highest slot number first.
+ * first. What stays is inserted into the new frame in that same order, oldest first, which settles
+ * later ties. Only when everything is to go, or only the expired, nothing is sorted: highest slot
+ * number first.
  */
 #include <stdlib.h>
 
@@ -45,8 +47,8 @@ static bool look_at(const pts_page *page, uint32_t offset, pts_page_look *look) 
   return pts_page_look_at(page->frame, page->page_size, page->num_slots, offset, look);
 }
 
-/* Fill the plan: what goes in any case first, in the order of slots, the rest in the opposite order.
- * Returns the bytes of the rest. */
+/* Fill the plan: what goes in any case first, in the order of slots, the rest in the opposite
+ * order. Returns the bytes of the rest. */
 static uint32_t collect(pts_cache *c, uint32_t what, uint32_t now) {
   const pts_page *page = &c->page;
   pts_cache_plan *plan = &c->plan;
@@ -99,8 +101,8 @@ static void sort_kept(pts_cache *c) {
   for (uint32_t i = 0; i < count; i++) kept[i] = copy[(uint32_t)plan->keys[i]];
 }
 
-/* The slots of the new frame: 2n + 1 when many entries stay. Where an entry of `need` bytes would not find
- * room then (the original refuses it), as many of n, (n - 1) / 2, ... as let it in. */
+/* The slots of the new frame: 2n + 1 when many entries stay. Where an entry of `need` bytes would
+ * not find room then (the original refuses it), as many of n, (n - 1) / 2, ... as let it in. */
 static uint32_t choose_slots(const pts_cache *c, uint32_t what, uint32_t used_data, uint32_t need) {
   const pts_page *page = &c->page;
   uint32_t n = page->num_slots, stay = c->plan.count - c->plan.dropped;
@@ -164,7 +166,7 @@ void pts_cache_plan_apply(pts_cache *c) {
     pts_page_look look;
     if (!look_at(&c->page, plan->offsets[i], &look)) continue;
     uint32_t bytes = bytes_of(&look);
-    /* Entries that damage has made overlap may be more than the page holds: then the rest is lost. */
+    /* Entries that damage made overlap may be more than the page holds: the rest is lost. */
     if (bytes > c->page_size - hints.free_data) break;
     pts_copy_across(pts_frame_entry(frame, hints.free_data), look.entry, bytes);
     pts_store_relaxed_u32(empty_slot(frame, plan->num_slots, look.hash), hints.free_data);

@@ -24,7 +24,7 @@ static int find_mended(pts_cache *c, uint32_t hash, const uint8_t *key, uint32_t
   return find(c, hash, key, key_length, look);
 }
 
-/* ---- set ---------------------------------------------------------------------------------------- */
+/* ---- set ------------------------------------------------------------------------------------- */
 
 /* What an old entry's modseq says to a new one: STORED (go on), REFUSED, KEPT. */
 static int32_t judge(const pts_page_look *old, const pts_page_new *in) {
@@ -143,7 +143,7 @@ int32_t pts_cache_set_many(uint32_t cache, const uint8_t *bytes, const pts_cache
   return stored;
 }
 
-/* ---- remove ------------------------------------------------------------------------------------- */
+/* ---- remove ---------------------------------------------------------------------------------- */
 
 int32_t pts_cache_remove(uint32_t cache, const uint8_t *key, uint32_t key_length,
                          uint32_t call_flags, uint32_t *flags) {
@@ -182,7 +182,7 @@ int32_t pts_cache_take(uint32_t cache, const uint8_t *key, uint32_t key_length, 
   return length;
 }
 
-/* ---- expunge ------------------------------------------------------------------------------------ */
+/* ---- expunge --------------------------------------------------------------------------------- */
 
 int32_t pts_cache_victims(uint32_t cache, uint32_t what, uint32_t now, uint8_t *out,
                           uint32_t size) {

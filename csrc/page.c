@@ -1,12 +1,16 @@
 /*
- * One page under its lock: reading its state, inserting, removing, building its other frame, repair.
+ * One page under its lock: reading its state, inserting, removing, building its other frame,
+ * repair.
  *
- * I1: below free_data of the frame that n selects nothing changes but last_access, as long as n does. free_data
- *     is moved behind an entry before a slot names the entry, so this holds whenever the owner is killed.
- * I2: the other frame belongs to the lock's owner alone. It becomes the frame by one store of n, with release,
- *     when it is whole; a full fence stands between that store and the first byte of the next use of the
- *     old one, so a reader that has copied such a byte sees another n when it looks again.
- * I3: used, deleted, used_bytes are hints: right whenever the lock is free, recounted after a takeover.
+ * I1: below free_data of the frame that n selects nothing changes but last_access, as long as n
+ *     does. free_data is moved behind an entry before a slot names the entry, so this holds
+ *     whenever the owner is killed.
+ * I2: the other frame belongs to the lock's owner alone. It becomes the frame by one store of n,
+ *     with release, when it is whole; a full fence stands between that store and the first byte of
+ *     the next use of the old one, so a reader that has copied such a byte sees another n when it
+ *     looks again.
+ * I3: used, deleted, used_bytes are hints: right whenever the lock is free, recounted after a
+ *     takeover.
  * I4: n is not 0 only if both frames are allocated.
  */
 #include "cache.h"
@@ -49,7 +53,7 @@ static void store_hints(pts_frame *frame, const pts_page *page) {
   PTS_POINT();
 }
 
-/* ---- building the other frame ------------------------------------------------------------------- */
+/* ---- building the other frame ---------------------------------------------------------------- */
 
 pts_frame *pts_page_begin(pts_cache *c, uint32_t num_slots) {
   pts_page *page = &c->page;
@@ -99,7 +103,7 @@ int32_t pts_page_make(pts_cache *c) {
   return 0;
 }
 
-/* ---- repair ------------------------------------------------------------------------------------- */
+/* ---- repair ---------------------------------------------------------------------------------- */
 
 static void recount(pts_cache *c) {
   pts_page *page = &c->page;
@@ -150,7 +154,7 @@ void pts_page_load(pts_cache *c, uint32_t number, bool taken_over) {
   recount(c);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static uint32_t bytes_at(const pts_page *page, uint32_t offset) {
   pts_page_look look;
@@ -181,7 +185,7 @@ void pts_page_insert(pts_cache *c, uint32_t *slot, const pts_page_new *in) {
   page->free_data += in->bytes;
   pts_store_relaxed_u32(&page->frame->free_data, page->free_data);
   PTS_POINT();
-  pts_store_release_u32(slot, offset); /* the entry is there; pairs with the acquire in pts_page_find */
+  pts_store_release_u32(slot, offset); /* pairs with the acquire in pts_page_find */
   PTS_POINT();
   page->used_bytes += in->bytes;
   if (old > PTS_SLOT_DELETED) {

@@ -5,21 +5,22 @@
  *   +--------------------+ line 0            +--------------------+ 0
  *   | lock word          |                   | header             |  geometry and hints
  *   +--------------------+ line 1            +--------------------+ 32
- *   | n                  |---- n & 1 ------> | slots              |  0, 1 (deleted), or an entry's offset
+ *   | n                  |---- n & 1 ------> | slots              |  0, 1 (deleted), or an offset
  *   +--------------------+                   +--------------------+ 32 + 4 * num_slots
- *                                            | entry              |  24 bytes, key, [modseq,] value,
- *                                            | entry ...          |  rounded up to 4
+ *                                            | entry              |  24 bytes, key, [modseq,]
+ *                                            | entry ...          |  value, rounded up to 4
  *                                            +--------------------+ free_data
  *                                            | free               |
  *                                            +--------------------+ page_size
  *
- * The steps. Set: write the entry behind free_data, move free_data behind it, store its offset in the
- * slot. Remove: store 1 in the slot. No room: build what stays in the other frame, store n + 1.
+ * The steps. Set: write the entry behind free_data, move free_data behind it, store its offset in
+ * the slot. Remove: store 1 in the slot. No room: build what stays in the other frame, store n + 1.
  * Get: load n, find the slot, copy the entry, load n again; a change means again.
  *
- * Why a reader needs no lock: bytes below free_data never change while n stays (but for last_access, a
- * word of its own), since free_data only grows within a frame, and passes an entry before a slot names
- * it. So whatever a slot ever named is whole until the frame is built anew, and n tells that.
+ * Why a reader needs no lock: bytes below free_data never change while n stays (but for
+ * last_access, a word of its own), since free_data only grows within a frame, and passes an entry
+ * before a slot names it. So whatever a slot ever named is whole until the frame is built anew, and
+ * n tells that.
  */
 #ifndef PTS_PAGE_H
 #define PTS_PAGE_H
@@ -102,11 +103,12 @@ static inline uint64_t pts_entry_bytes_for(uint64_t key_length, uint64_t value_l
   return (sizeof(pts_page_entry) + key_length + value_length + 3) & ~3ull;
 }
 
-/* ---- bytes in a frame ------------------------------------------------------------------------- */
+/* ---- bytes in a frame ------------------------------------------------------------------------ */
 
 /*
- * Readers copy bytes that may be overwritten meanwhile, and find out after. A compiler must copy them
- * somehow, so a plain memcpy does; only the thread sanitizer needs to be told, by relaxed words.
+ * Readers copy bytes that may be overwritten meanwhile, and find out after. A compiler must copy
+ * them somehow, so a plain memcpy does; only the thread sanitizer needs to be told, by relaxed
+ * words.
  */
 #if defined(__SANITIZE_THREAD__)
 #define PTS_PAGE_WORDS 1
@@ -117,13 +119,16 @@ static inline uint64_t pts_entry_bytes_for(uint64_t key_length, uint64_t value_l
 #endif
 
 #ifdef PTS_PAGE_WORDS
-static inline uint32_t *pts_word_of(const void *p) { return (uint32_t *)((uintptr_t)p & ~(uintptr_t)3); }
+static inline uint32_t *pts_word_of(const void *p) {
+  return (uint32_t *)((uintptr_t)p & ~(uintptr_t)3);
+}
 static inline uint8_t pts_shared_byte(const uint8_t *p) {
   uint32_t word = pts_load_relaxed_u32(pts_word_of(p));
   return ((uint8_t *)&word)[(uintptr_t)p & 3];
 }
 static inline void pts_copy_out(void *to, const void *from, uint32_t size) {
-  for (uint32_t i = 0; i < size; i++) ((uint8_t *)to)[i] = pts_shared_byte((const uint8_t *)from + i);
+  for (uint32_t i = 0; i < size; i++)
+    ((uint8_t *)to)[i] = pts_shared_byte((const uint8_t *)from + i);
 }
 static inline void pts_copy_in(void *to, const void *from, uint32_t size) {
   for (uint32_t i = 0; i < size; i++) {
@@ -158,7 +163,7 @@ static inline bool pts_same_bytes(const void *shared, const void *own, uint32_t 
 }
 #endif
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static inline uint32_t pts_page_hash(const uint8_t *key, uint32_t length) {
   uint32_t h = PTS_FRAME_MAGIC;
@@ -222,14 +227,15 @@ static inline bool pts_look_expired(const pts_page_look *look, uint32_t now) {
 enum { PTS_FIND_BROKEN = -1, PTS_FIND_MISS = 0, PTS_FIND_HIT = 1 };
 
 /*
- * Search a frame. A hit fills *look. Otherwise look->slot is where the key may be inserted (the first
- * deleted slot on the way, or the empty one at its end; NULL: none). BROKEN: missed, but a slot on the way
- * named nothing that can be an entry.
+ * Search a frame. A hit fills *look. Otherwise look->slot is where the key may be inserted (the
+ * first deleted slot on the way, or the empty one at its end; NULL: none). BROKEN: missed, but a
+ * slot on the way named nothing that can be an entry.
  */
 static inline int pts_page_find(const pts_frame *frame, uint32_t page_size, uint32_t num_slots,
                                 uint32_t hash, const uint8_t *key, uint32_t key_length,
                                 pts_page_look *look) {
-  uint32_t *slots = pts_frame_slots(frame), *slot = slots + hash % num_slots, *end = slots + num_slots;
+  uint32_t *slots = pts_frame_slots(frame), *end = slots + num_slots;
+  uint32_t *slot = slots + hash % num_slots;
   uint32_t *insert_at = NULL;
   int outcome = PTS_FIND_MISS;
   for (uint32_t left = num_slots; left > 0; left--) {

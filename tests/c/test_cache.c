@@ -23,7 +23,8 @@ static int32_t bury(uint32_t c, const char *key, uint64_t modseq, uint32_t expir
 
 static int32_t get_entry(uint32_t c, const char *key, uint32_t now, uint32_t flags,
                          pts_cache_entry *entry) {
-  return pts_cache_get(c, bytes(key), (uint32_t)strlen(key), now, flags, buffer, sizeof buffer, entry);
+  return pts_cache_get(c, bytes(key), (uint32_t)strlen(key), now, flags, buffer, sizeof buffer,
+                       entry);
 }
 
 static int32_t remove_key(uint32_t c, const char *key) {
@@ -43,7 +44,7 @@ static void fill(uint32_t c, uint32_t length, uint32_t flags, uint32_t now) {
   }
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int32_t open_shape(const char *name, pts_cache_options options, char *message) {
   options.path = in_folder(name);
@@ -88,10 +89,11 @@ static void impossible_geometry_is_refused(void) {
   char message[1024];
   CHECK_EQUAL(open_shape("bad", (pts_cache_options){.page_size = 100}, message), PTS_E_INVALID);
   CHECK(strstr(message, "pageSize"));
-  CHECK_EQUAL(open_shape("bad", (pts_cache_options){.page_size = 1024, .start_slots = 248}, message),
-              PTS_E_INVALID);
+  pts_cache_options no_room = {.page_size = 1024, .start_slots = 248};
+  CHECK_EQUAL(open_shape("bad", no_room, message), PTS_E_INVALID);
   CHECK(strstr(message, "startSlots"));
-  CHECK_EQUAL(open_shape("bad", (pts_cache_options){.num_pages = 1u << 23}, message), PTS_E_INVALID);
+  pts_cache_options too_many = {.num_pages = 1u << 23};
+  CHECK_EQUAL(open_shape("bad", too_many, message), PTS_E_INVALID);
   CHECK(access(in_folder("bad"), F_OK) != 0);
 }
 
@@ -162,7 +164,7 @@ static void metrics_and_a_cache_share_a_file_in_either_order(void) {
   pts_cache_close(again);
 }
 
-/* ---- get and set -------------------------------------------------------------------------------- */
+/* ---- get and set ----------------------------------------------------------------------------- */
 
 static void any_bytes_are_keys_and_values(void) {
   uint32_t c = open_cache("bytes", 0, 3, 0, 0);
@@ -239,23 +241,27 @@ static void take_gets_and_removes(void) {
   pts_cache_close(c);
 }
 
+/* So many bytes of `buffer`. */
+static int32_t set_long(uint32_t c, const char *key, uint32_t length) {
+  return pts_cache_set(c, bytes(key), (uint32_t)strlen(key), buffer, length, NOW, 0, 0, NULL);
+}
+
 static void the_largest_value_fits_and_a_larger_one_evicts_nothing(void) {
   uint32_t c = open_cache("large", 0, 1, 1024, 89);
   set_text(c, "a", "1", NOW);
   set_text(c, "b", "2", NOW);
   uint32_t largest = 1024 - 32 - 4 * 89 - 24;
   memset(buffer, 'x', sizeof buffer);
-  CHECK_EQUAL(pts_cache_set(c, bytes("k"), 1, buffer, largest, NOW, 0, 0, NULL), PTS_CACHE_TOO_LARGE);
-  CHECK_EQUAL(pts_cache_set(c, bytes("k"), 1, buffer, 1u << 31, NOW, 0, 0, NULL),
-              PTS_CACHE_TOO_LARGE);
+  CHECK_EQUAL(set_long(c, "k", largest), PTS_CACHE_TOO_LARGE);
+  CHECK_EQUAL(set_long(c, "k", 1u << 31), PTS_CACHE_TOO_LARGE);
   CHECK_TEXT(get_text(c, "a", NOW), "1");
   CHECK_EQUAL(statistics(c).evictions, 0);
   CHECK_EQUAL(statistics(c).refused, 2);
-  CHECK_EQUAL(pts_cache_set(c, bytes("k"), 1, buffer, largest - 1, NOW, 0, 0, NULL), PTS_CACHE_STORED);
+  CHECK_EQUAL(set_long(c, "k", largest - 1), PTS_CACHE_STORED);
   CHECK_EQUAL(statistics(c).evictions, 2);
   CHECK_EQUAL(pts_cache_get(c, bytes("k"), 1, NOW, 0, buffer, sizeof buffer, NULL), largest - 1);
   /* Replacing it by another as large needs the old one gone first. */
-  CHECK_EQUAL(pts_cache_set(c, bytes("k"), 1, buffer, largest - 2, NOW, 0, 0, NULL), PTS_CACHE_STORED);
+  CHECK_EQUAL(set_long(c, "k", largest - 2), PTS_CACHE_STORED);
   CHECK_EQUAL(findings(c), 0);
   pts_cache_close(c);
 }
@@ -292,7 +298,7 @@ static void half_a_page_is_stored(void) {
   pts_cache_close(c);
 }
 
-/* ---- modseq and tombstones ---------------------------------------------------------------------- */
+/* ---- modseq and tombstones ------------------------------------------------------------------- */
 
 static void modseq_orders_sets(void) {
   uint32_t c = open_cache("modseq", 0, 1, 0, 0);
@@ -367,7 +373,7 @@ static void a_refused_set_evicts_nothing(void) {
   pts_cache_close(c);
 }
 
-/* ---- many --------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 static void many_keys_in_one_call(void) {
   uint32_t c = open_cache("many", 0, 5, 0, 0);
@@ -427,7 +433,7 @@ static void a_held_page_takes_any_key(void) {
   pts_cache_close(c);
 }
 
-/* ---- locks -------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static void one_page_at_a_time(void) {
   uint32_t c = open_cache("lock", 0, 3, 0, 0), other = open_cache("lock", 0, 0, 0, 0);
@@ -500,7 +506,7 @@ static void a_killed_holder_frees_its_name(void) {
   pts_cache_close(c);
 }
 
-/* ---- write-back --------------------------------------------------------------------------------- */
+/* ---- write-back ------------------------------------------------------------------------------ */
 
 static int count_packed(const uint8_t *at, int32_t size, const char *all_with) {
   int n = 0;
@@ -523,7 +529,8 @@ static void dirty_entries_are_shown_before_they_go(void) {
   uint32_t stored = 0;
   while (stored < 100) {
     snprintf(key, sizeof key, "fill%u", stored);
-    r = pts_cache_set(c, bytes(key), (uint32_t)strlen(key), buffer, 40, NOW + stored, 0, flags, NULL);
+    r = pts_cache_set(c, bytes(key), (uint32_t)strlen(key), buffer, 40, NOW + stored, 0, flags,
+                      NULL);
     if (r != PTS_CACHE_STORED) break;
     stored++;
   }
@@ -572,7 +579,7 @@ static void many_sets_leave_dirty_ones_to_the_caller(void) {
   pts_cache_close(c);
 }
 
-/* ---- room, clearing, statistics ----------------------------------------------------------------- */
+/* ---- room, clearing, statistics -------------------------------------------------------------- */
 
 static void clear_keeps_counters_and_purge_keeps_the_living(void) {
   uint32_t c = open_cache("clear", 0, 2, 1024, 0);
@@ -625,7 +632,7 @@ static void the_least_recently_used_go_first(void) {
   pts_cache_close(c);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static pts_cache *inside(uint32_t c) { return pts_cache_of(c); }
 

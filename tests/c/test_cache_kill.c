@@ -1,6 +1,7 @@
 /*
- * Ends the process at every single step of every operation, and looks at what it leaves: readers see the old
- * state or the new one without waiting, the next writer repairs what hints are wrong, and nothing else changed.
+ * Ends the process at every single step of every operation, and looks at what it leaves: readers
+ * see the old state or the new one without waiting, the next writer repairs what hints are wrong,
+ * and nothing else changed.
  *
  * The child attaches by itself and dies at its n-th point after that; n grows until it survives.
  */
@@ -15,7 +16,8 @@ typedef struct state {
 
 static uint32_t now = NOW;
 
-/* Every entry but the subject, in the order of pages and slots; with no last access, which may differ. */
+/* Every entry but the subject, in the order of pages and slots; with no last access, which may
+ * differ. */
 static void snapshot(uint32_t c, state *s) {
   static uint8_t page[1 << 15];
   s->size = 0;
@@ -25,7 +27,7 @@ static void snapshot(uint32_t c, state *s) {
     pts_cache_entry entry;
     for (int32_t at = 0; at < size; at += (int32_t)entry.bytes) {
       memcpy(&entry, page + at, sizeof entry);
-      if (entry.key_length == sizeof KEY - 1 && memcmp(page + at + sizeof entry, KEY, 7) == 0) continue;
+      if (entry.key_length == 7 && memcmp(page + at + sizeof entry, KEY, 7) == 0) continue;
       entry.last_access = 0;
       memcpy(s->bytes + s->size, &entry, sizeof entry);
       s->size += (int32_t)sizeof entry;
@@ -40,7 +42,7 @@ static bool same(const state *a, const state *b) {
   return a->size == b->size && memcmp(a->bytes, b->bytes, (size_t)a->size) == 0;
 }
 
-/* ---- what the caches are filled with -------------------------------------------------------------- */
+/* ---- what the caches are filled with --------------------------------------------------------- */
 
 static void fill_with(uint32_t c, uint32_t count, uint32_t length) {
   uint8_t value[400];
@@ -72,7 +74,7 @@ static void subject_with_modseq(uint32_t c) {
   pts_cache_set(c, bytes(KEY), 7, bytes("old"), 3, now, 0, PTS_CACHE_MODSEQ, &modseq);
 }
 
-/* ---- what is done --------------------------------------------------------------------------------- */
+/* ---- what is done ---------------------------------------------------------------------------- */
 
 static void do_set(uint32_t c) { set_text(c, KEY, "new", now + 200); }
 static void do_large_set(uint32_t c) {
@@ -114,7 +116,7 @@ typedef struct scene {
   uint32_t slots;
 } scene;
 
-/* ---- one kill ------------------------------------------------------------------------------------- */
+/* ---- one kill -------------------------------------------------------------------------------- */
 
 static bool allowed(const scene *s, const char *value) {
   char large[601];
@@ -152,7 +154,8 @@ static uint32_t make(const scene *s) {
 static void look_without_lock(uint32_t c, const scene *s) {
   uint64_t waits = statistics(c).lock_waits;
   const char *value = get_text(c, KEY, now);
-  if (!allowed(s, value)) fprintf(stderr, "%s: the subject is %s\n", s->name, value ? value : "gone");
+  if (!allowed(s, value))
+    fprintf(stderr, "%s: the subject is %s\n", s->name, value ? value : "gone");
   CHECK(allowed(s, value));
   CHECK_EQUAL(statistics(c).lock_waits, waits);
 }

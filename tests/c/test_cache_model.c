@@ -1,7 +1,7 @@
 /*
- * Random operations against a stupid model of Cache::FastMmap: an array of slots for each page, each with
- * a pointer to a whole entry, and the original's rules for room, written down once more. Keys, values, their
- * order and what was evicted must be the same.
+ * Random operations against a stupid model of Cache::FastMmap: an array of slots for each page,
+ * each with a pointer to a whole entry, and the original's rules for room, written down once more.
+ * Keys, values, their order and what was evicted must be the same.
  */
 #include "test_cache.h"
 
@@ -145,7 +145,7 @@ static bool model_remove(const char *key) {
   return true;
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static uint8_t buffer[1 << 17];
 
@@ -183,8 +183,8 @@ static void one_operation(uint32_t c, uint32_t now, uint32_t keys, uint32_t long
   if (what < 50) {
     if (random_below(3) == 0) in.expire_on = now - 3 + random_below(20);
     memset(value, in.fill, in.value_length);
-    CHECK_EQUAL(pts_cache_set(c, bytes(in.key), length, value, in.value_length, now, in.expire_on, 0,
-                              NULL),
+    CHECK_EQUAL(pts_cache_set(c, bytes(in.key), length, value, in.value_length, now, in.expire_on,
+                              0, NULL),
                 PTS_CACHE_STORED);
     model_set(&in);
   } else if (what < 85) {
@@ -221,9 +221,9 @@ static void many_operations(uint32_t seed, uint32_t pages, uint32_t page_size, u
 }
 
 static void pages_behave_as_the_model(void) {
-  static const uint32_t shapes[][3] = {{1, 1024, 89}, {3, 1024, 89},   {7, 1024, 20}, {1, 4096, 89},
-                                       {3, 4096, 10}, {13, 2048, 120}, {5, 5000, 89}, {1, 65536, 89},
-                                       {2, 999, 30}};
+  static const uint32_t shapes[][3] = {{1, 1024, 89}, {3, 1024, 89},   {7, 1024, 20},
+                                       {1, 4096, 89}, {3, 4096, 10},   {13, 2048, 120},
+                                       {5, 5000, 89}, {1, 65536, 89}, {2, 999, 30}};
   for (uint32_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (uint32_t seed = 1; seed <= 4 && check_failures == 0; seed++)
       many_operations(seed + 10 * i, shapes[i][0], shapes[i][1], shapes[i][2]);

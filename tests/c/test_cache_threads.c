@@ -1,6 +1,7 @@
 /*
- * Threads and processes on the same few pages: every value that is read is one that somebody wrote, whole;
- * a counter under a page's lock loses nothing; processes that are killed anywhere leave sound pages.
+ * Threads and processes on the same few pages: every value that is read is one that somebody wrote,
+ * whole; a counter under a page's lock loses nothing; processes that are killed anywhere leave
+ * sound pages.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -102,8 +103,8 @@ static void *count_up(void *argument) {
     value = 0;
     pts_cache_get(c, bytes("n"), 1, NOW, PTS_CACHE_HELD, (uint8_t *)&value, sizeof value, NULL);
     value++;
-    *failed += pts_cache_set(c, bytes("n"), 1, (uint8_t *)&value, sizeof value, NOW, 0, PTS_CACHE_HELD,
-                             NULL) != PTS_CACHE_STORED;
+    *failed += pts_cache_set(c, bytes("n"), 1, (uint8_t *)&value, sizeof value, NOW, 0,
+                             PTS_CACHE_HELD, NULL) != PTS_CACHE_STORED;
     *failed += pts_cache_unlock(c) != 0;
   }
   pts_cache_close(c);
@@ -144,14 +145,15 @@ static void a_thread_that_ends_leaves_nothing_locked(void) {
   pts_cache_close(c);
 }
 
-/* ---- processes ------------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 static pid_t start_child(uint32_t number) {
   pid_t pid = fork();
   if (pid != 0) return pid;
   work w = {.number = number};
   uint32_t c = open_cache("storm", 0, 0, 0, 0), random = number * 99 + 7;
-  for (uint32_t i = 0; w.broken == 0 && w.failed == 0; i++) one_turn(c, &w, &random, NOW + i / 1000);
+  for (uint32_t i = 0; w.broken == 0 && w.failed == 0; i++)
+    one_turn(c, &w, &random, NOW + i / 1000);
   fprintf(stderr, "child %u: %u broken, %u failed\n", number, w.broken, w.failed);
   _exit(1);
 }
