@@ -1,6 +1,6 @@
 /**
- * The accesses of pts_cell_add, pts_cell_set, pts_cell_remove, pts_cell_read (cell.c) and pts_clear
- * on one series, one yield for each, as heads_test.ts and first_set_test.ts ask about them.
+ * The accesses of pts_add and pts_set (cell.c), pts_remove (series.c), pts_clear (metrics.c) and
+ * pts_read_value (reading.c) on one series, one yield for each: heads_test.ts, first_set_test.ts.
  *
  *     head    generation and mode          drawn   the last generation drawn
  *     store   the store's generation       lock    the series's lock

@@ -1,5 +1,5 @@
 /**
- * Creation and attaching: pts_open of store.c, and the sections made inside a file.
+ * Creation and attaching: pts_store_open of store.c, and the sections made inside a file.
  *
  * Modelled: three processes open one path. Who finds no file makes a temporary one, fills it, marks it
  * ready and publishes it by link(), which fails if there is a file by now; `initFile` publishes by

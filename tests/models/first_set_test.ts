@@ -1,5 +1,5 @@
 /**
- * Added-to or set: the first pts_cell_set of a sharded series, sets and additions to a shared one,
+ * Added-to or set: the first pts_set of a sharded series, sets and additions to a shared one,
  * and what remove, clear and kills do to them, as cells.ts writes them down.
  *
  * Modelled: under the series's lock the first set draws a generation, stores the value into shard 0,

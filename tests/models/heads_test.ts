@@ -1,6 +1,6 @@
 /**
- * Heads and tags of a sharded series: pts_cell_add, pts_cell_remove, pts_clear and the reader of
- * cell.c, as cells.ts writes them down.
+ * Heads and tags of a sharded series: pts_add, pts_remove, pts_clear and pts_read_value, as
+ * cells.ts writes them down.
  *
  * Modelled: workers that add to shards of their own, a remove (a generation drawn by fetch-and-add,
  * then the head exchanged by compare-and-swap, keeping its mode), a clear (fetch-and-add of the

@@ -1,6 +1,6 @@
 /**
- * An observation, its redo record, and who finishes it: pts_cell_observe and the histogram part of
- * reading and of taking a slot over, in cell.c and worker.c.
+ * An observation, its redo record, and who finishes it: pts_observe and pts_cell_take_over of
+ * cell.c, read_block of reading.c.
  *
  * Modelled: one slot with two histograms of two buckets. An observation is
  *     fence (release)                        what was before is before the redo record

@@ -1,6 +1,6 @@
 /**
- * A value with its timestamp: pts_cell_set_at, and pts_cell_set and pts_cell_add on such a series
- * (cell.c). An enum without a time is the same with one cell.
+ * A value with its timestamp: pts_set_at, and pts_set and pts_add on such a series (cell.c),
+ * pts_read_value (reading.c). An enum without a time is the same with one cell.
  *
  * Modelled: a block {tag, n, value 0, time 0, value 1, time 1}. A set, under the series's lock, writes
  * the pair that n does not name and then n + 1 by release; if the block is not current, the tag behind it;
