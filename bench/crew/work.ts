@@ -1,0 +1,80 @@
+/**
+ * What a member of a crew can be asked to repeat.
+ *
+ * @module
+ */
+
+import { PrometheusTinyShared } from "../../mod.ts";
+import { openLimits } from "../limits.ts";
+
+/** The works; all but one are on the same series for all members. */
+export type WorkName = "inc" | "inc own" | "observe" | "untyped" | "gauge" | "C loop";
+
+/** What a member is told when it starts. */
+export interface Membership {
+  readonly filename: string;
+  readonly number: number;
+}
+
+/** What it is asked. */
+export interface Task {
+  readonly work: WorkName;
+  /** When to begin, as Date.now() counts, so that all do at once. */
+  readonly at: number;
+  readonly ms: number;
+}
+
+type Loop = (times: number) => void;
+
+/** Makes every work; each loop stands in its own function, to be compiled for it alone. */
+function makeWorks({ filename, number }: Membership): Record<WorkName, Loop> {
+  const prom = new PrometheusTinyShared({ filename });
+  const limits = openLimits();
+  const counter = prom.counter("crew_total", { labelNames: ["member"] });
+  const same = counter.labels({ member: "all" });
+  const own = counter.labels({ member: String(number) });
+  const histogram = prom.histogram("crew_seconds", { labelNames: ["member"] })
+    .labels({ member: "all" });
+  const gauge = prom.gauge("crew_level", { labelNames: ["member"] }).labels({ member: "all" });
+  return {
+    "inc": (times) => {
+      for (let i = 0; i < times; i++) same.inc();
+    },
+    "inc own": (times) => {
+      for (let i = 0; i < times; i++) own.inc();
+    },
+    "observe": (times) => {
+      for (let i = 0; i < times; i++) histogram.observe(0.3);
+    },
+    "untyped": (times) => {
+      for (let i = 0; i < times; i++) {
+        prom.inc("crew_untyped_total", { method: "GET", status: 200 });
+      }
+    },
+    "gauge": (times) => {
+      for (let i = 0; i < times; i++) gauge.set(i);
+    },
+    "C loop": (times) => void limits.limit_add(number, times),
+  };
+}
+
+const BATCH = 2000;
+
+/** Returns a function that does a task and tells how many operations a millisecond it did. */
+export function makeMember(membership: Membership): (task: Task) => number {
+  const works = makeWorks(membership);
+  for (const loop of Object.values(works)) for (let i = 0; i < 20; i++) loop(BATCH);
+  return ({ work, at, ms }) => {
+    const loop = works[work];
+    while (Date.now() < at);
+    const start = performance.now();
+    let now = start;
+    let count = 0;
+    do {
+      loop(BATCH);
+      count += BATCH;
+      now = performance.now();
+    } while (now - start < ms);
+    return count / (now - start);
+  };
+}

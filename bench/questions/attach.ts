@@ -1,0 +1,34 @@
+/**
+ * How long does a new worker take to attach to a store of 100,000 series?
+ *
+ * @module
+ */
+
+import { FilledStore } from "../fill.ts";
+import { type Comparison, OURS, type Ratio } from "../harness.ts";
+import { runScript } from "../script.ts";
+
+export async function* question(): AsyncGenerator<Comparison> {
+  using store = new FilledStore({ series: 100_000, shards: 4 });
+  const bar: Ratio = {
+    text: "ms to attach",
+    of: [OURS],
+    from: (round) => round[OURS],
+    atMost: 2,
+  };
+  const step = (name: string, index: number) => ({
+    name,
+    measure: async () => (await runScript("attach", store.path))[index],
+  });
+  yield {
+    title: "attach to a store of 100,000 series",
+    unit: "ms",
+    entries: [
+      step(OURS, 0),
+      step("and the first inc", 1),
+      step("the first scrape", 2),
+    ],
+    ratios: [bar],
+    note: "In a fresh process, the library loaded.",
+  };
+}
