@@ -164,6 +164,9 @@ static uint32_t bytes_at(const pts_page *page, uint32_t offset) {
 
 static void write_entry(pts_page_entry *entry, const pts_page_new *in) {
   uint32_t modseq_bytes = in->modseq ? PTS_MODSEQ_BYTES : 0;
+  /* Whoever sees a byte of this sees the n under which the frame came into use (pairs with the fence in
+   * the reader's second look): a reader with an older n does not take it for an entry of its own. */
+  pts_fence_release();
   pts_store_relaxed_u32(&entry->last_access, in->now);
   pts_store_relaxed_u32(&entry->expire_on, in->expire_on);
   pts_store_relaxed_u32(&entry->hash, in->hash);

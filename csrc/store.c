@@ -185,7 +185,10 @@ discard:
 /* ---- opening ------------------------------------------------------------------------------------ */
 
 /* Outcomes of one attempt beside success and failure. */
-enum { AGAIN = 1 };
+enum {
+  AGAIN = 1,    /* the path may name another file by now */
+  REPLACED = 2, /* it names a new store; open that */
+};
 
 static int32_t inspect(pts_fd fd, const char *path, pts_file_id *id, pts_message *message) {
   int32_t code = pts_os_identify(fd, id);
@@ -202,24 +205,30 @@ static bool still_named(const char *path, const pts_file_id *id) {
          named.inode == id->inode;
 }
 
-/* An empty file (as makeTempFile leaves it) is replaced by a store, by one opener at a time. */
-static int32_t replace_empty(pts_fd fd, const pts_file_id *id, const char *path,
-                             const pts_options *options, const pts_section_maker *maker,
-                             pts_message *message) {
+/*
+ * Put a new store in the place of the file that fd is: an empty one (as makeTempFile leaves it), or any
+ * for initFile. One at a time, by the lock of that very file, so that none of two new stores
+ * is replaced unseen. REPLACED, AGAIN when the path names another file by now, or a failure.
+ */
+static int32_t replace_file(pts_fd fd, const pts_file_id *id, const char *path,
+                            const pts_options *options, const pts_section_maker *maker,
+                            pts_message *message) {
   pts_os_locks locks;
   int32_t code = pts_os_locks_open(path, fd, &locks);
-  if (code == PTS_E_NOT_FOUND) return AGAIN; /* somebody was faster */
-  if (code != 0) return pts_message_os(message, code, "lock the empty file", path);
+  if (code == PTS_E_NOT_FOUND) return AGAIN;
+  if (code != 0) return pts_message_os(message, code, "lock the file", path);
   code = pts_os_lock(&locks, PTS_LOCK_CREATE);
-  if (code == 0 && still_named(path, id)) {
+  bool named = code == 0 && still_named(path, id);
+  if (named) {
     pts_fd made;
     code = create(path, options, maker, true, true, &made, message);
     if (code == 0) pts_os_close(made);
   }
   pts_os_locks_close(&locks);
   if (code == PTS_E_LOCKED) pts_os_sleep(1);
+  if (code == 0 && named) return REPLACED;
   if (code == 0 || code == PTS_E_LOCKED) return AGAIN;
-  if (message->length == 0) pts_message_os(message, code, "lock the empty file", path);
+  if (message->length == 0) pts_message_os(message, code, "lock the file", path);
   return code;
 }
 
@@ -281,7 +290,7 @@ static int32_t adopt(pts_store *store, pts_fd fd, const char *path, const pts_op
   pts_file_id id;
   int32_t code = inspect(fd, shown, &id, message);
   if (code == 0 && path && id.size == 0) {
-    code = replace_empty(fd, &id, path, options, maker, message);
+    code = replace_file(fd, &id, path, options, maker, message);
   } else if (code == 0 && id.size < HEADER_SIZE) {
     code = not_a_store(message, shown, "it is too short");
   }
@@ -322,19 +331,36 @@ static int32_t open_private(pts_store *store, const pts_options *options,
   return code == 0 ? adopt(store, fd, NULL, options, maker, message) : code;
 }
 
-static int32_t open_once(pts_store *store, const char *path, const pts_options *options,
-                         const pts_section_maker *maker, bool init, pts_message *message) {
+static int32_t open_new(pts_store *store, const char *path, const pts_options *options,
+                        const pts_section_maker *maker, bool replace, pts_message *message) {
   pts_fd fd;
-  if (init) {
-    int32_t code = create(path, options, maker, true, true, &fd, message);
-    return code == 0 ? adopt(store, fd, path, options, maker, message) : code;
-  }
+  int32_t code = create(path, options, maker, true, replace, &fd, message);
+  if (code == PTS_E_LOCKED) return AGAIN;
+  return code == 0 ? adopt(store, fd, path, options, maker, message) : code;
+}
+
+/* initFile: over whatever is there. What cannot be opened (a link, another user's file) cannot be locked
+ * either, and is replaced as it is, if the folder allows it. */
+static int32_t open_init(pts_store *store, const char *path, const pts_options *options,
+                         const pts_section_maker *maker, pts_message *message) {
+  pts_fd fd;
+  pts_file_id id;
+  if (pts_os_open(path, &fd) != 0) return open_new(store, path, options, maker, true, message);
+  int32_t code = pts_os_identify(fd, &id);
+  if (code == 0)
+    code = replace_file(fd, &id, path, options, maker, message);
+  else
+    pts_message_os(message, code, "open the file", path);
+  pts_os_close(fd);
+  return code;
+}
+
+static int32_t open_once(pts_store *store, const char *path, const pts_options *options,
+                         const pts_section_maker *maker, pts_message *message) {
+  pts_fd fd;
   int32_t code = pts_os_open(path, &fd);
-  if (code == PTS_E_NOT_FOUND && !(options->flags & PTS_OPEN_EXISTING)) {
-    code = create(path, options, maker, true, false, &fd, message);
-    if (code == PTS_E_LOCKED) return AGAIN;
-    if (code != 0) return code;
-  }
+  if (code == PTS_E_NOT_FOUND && !(options->flags & PTS_OPEN_EXISTING))
+    return open_new(store, path, options, maker, false, message);
   if (code != 0) return pts_message_os(message, code, "open the store", path);
   return adopt(store, fd, path, options, maker, message);
 }
@@ -352,9 +378,10 @@ int32_t pts_store_open(pts_store *store, const pts_options *options, const pts_s
   uint64_t deadline = pts_os_monotonic_ms() + OPEN_DEADLINE_MS;
   bool init = (options->flags & PTS_OPEN_INIT) != 0;
   for (;;) {
-    int32_t code = open_once(store, options->path, options, maker, init, message);
-    if (code != AGAIN) return code;
-    init = false; /* done once: another opener's newer file is as empty as ours was */
+    int32_t code = init ? open_init(store, options->path, options, maker, message)
+                        : open_once(store, options->path, options, maker, message);
+    if (code != AGAIN && code != REPLACED) return code;
+    if (code == REPLACED) init = false;
     if (pts_os_monotonic_ms() >= deadline) {
       pts_message_add(message, "the store '%s' kept being made and replaced for %u ms; try again",
                       options->path, OPEN_DEADLINE_MS);
