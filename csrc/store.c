@@ -339,18 +339,16 @@ static int32_t open_new(pts_store *store, const char *path, const pts_options *o
   return code == 0 ? adopt(store, fd, path, options, maker, message) : code;
 }
 
-/* initFile: over whatever is there. What cannot be opened (a link, another user's file) cannot be locked
- * either, and is replaced as it is, if the folder allows it. */
+/* initFile: in the place of a regular file of this user, whatever is in it, or of none. */
 static int32_t open_init(pts_store *store, const char *path, const pts_options *options,
                          const pts_section_maker *maker, pts_message *message) {
   pts_fd fd;
   pts_file_id id;
-  if (pts_os_open(path, &fd) != 0) return open_new(store, path, options, maker, true, message);
-  int32_t code = pts_os_identify(fd, &id);
-  if (code == 0)
-    code = replace_file(fd, &id, path, options, maker, message);
-  else
-    pts_message_os(message, code, "open the file", path);
+  int32_t code = pts_os_open(path, &fd);
+  if (code == PTS_E_NOT_FOUND) return open_new(store, path, options, maker, true, message);
+  if (code != 0) return pts_message_os(message, code, "replace the file", path);
+  code = inspect(fd, path, &id, message);
+  if (code == 0) code = replace_file(fd, &id, path, options, maker, message);
   pts_os_close(fd);
   return code;
 }
