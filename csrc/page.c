@@ -8,7 +8,7 @@
  * I2: the other frame belongs to the lock's owner alone. It becomes the frame by one store of n,
  *     with release, when it is whole; a full fence stands between that store and the first byte of
  *     the next use of the old one, so a reader that has copied such a byte sees another n when it
- *     looks again. For the same reason a release fence precedes an entry's first byte.
+ *     looks again.
  * I3: used, deleted, used_bytes are hints: right whenever the lock is free, recounted after a
  *     takeover.
  * I4: n is not 0 only if both frames are allocated.
@@ -164,9 +164,8 @@ static uint32_t bytes_at(const pts_page *page, uint32_t offset) {
 
 static void write_entry(pts_page_entry *entry, const pts_page_new *in) {
   uint32_t modseq_bytes = in->modseq ? PTS_MODSEQ_BYTES : 0;
-  pts_fence_release(); /* I2, for readers that still have the n of this frame's last use */
-  /* Whoever sees a byte of this sees the n under which the frame came into use (pairs with the fence in
-   * the reader's second look): a reader with an older n does not take it for an entry of its own. */
+  /* Whoever sees a byte of this sees the n under which the frame came into use (pairs with the
+   * fence in the reader's second look): a reader with an older n does not take it for its own. */
   pts_fence_release();
   pts_store_relaxed_u32(&entry->last_access, in->now);
   pts_store_relaxed_u32(&entry->expire_on, in->expire_on);
