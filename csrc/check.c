@@ -103,8 +103,11 @@ static void check_kind(checker *c, uint32_t n, const pts_record *record) {
   if (record->kind == PTS_KIND_HISTOGRAM) check_bounds(c, n, record);
   if (record->kind == PTS_KIND_LIVE)
     expect(c, extra == 0, "C2: record %u has something that its kind has not", n);
-  if (record->kind == PTS_KIND_FAMILY && extra)
-    expect(c, pts_family_part_count(c->a, record) >= 3, "C2: family %u has a broken declaration", n);
+  if (record->kind == PTS_KIND_FAMILY && extra) {
+    uint32_t parts = pts_family_part_count(c->a, record), length;
+    bool whole = parts >= 3 && pts_family_part(c->a, record, parts - 1, &length) != NULL;
+    expect(c, whole, "C2: family %u has a broken declaration", n);
+  }
   const pts_record *family = pts_record_at(c->a, record->family);
   expect(c, family && family->kind == PTS_KIND_FAMILY, "C2: record %u is of no family", n);
   uint64_t head = pts_load_acquire_u64(&record->head);
