@@ -29,6 +29,17 @@ void pts_view_take(pts_attachment *a, pts_view *view) {
   }
 }
 
+void pts_read_soon(const pts_attachment *a, const pts_view *view, const pts_record *record) {
+  uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
+  uint64_t text = (uint64_t)pts_load_relaxed_u32(&record->entry) * 8;
+  if (text < a->text_size - PTS_CACHE_LINE) {
+    PTS_PREFETCH(a->text + text);
+    PTS_PREFETCH(a->text + text + PTS_CACHE_LINE);
+  }
+  for (uint32_t slot = 1; slot < view->high; slot++)
+    if (at < view->marks[slot]) PTS_PREFETCH(pts_shard(a, slot) + at);
+}
+
 static bool slot_alive(pts_attachment *a, pts_view *view, uint32_t slot, uint64_t epoch) {
   if (epoch != view->epochs[slot]) {
     /* a new owner since the view was taken, or a dead one's block */

@@ -16,6 +16,9 @@ typedef struct pts_view {
 
 void pts_view_take(pts_attachment *a, pts_view *view);
 
+/* This series will be read soon: its text and blocks are wanted in the processor's caches. */
+void pts_read_soon(const pts_attachment *a, const pts_view *view, const pts_record *record);
+
 typedef struct pts_reading {
   double value;
   double time; /* NaN: none */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "atomics.h"
 #include "number.h"
 
 /* ---- writing -------------------------------------------------------------------------------------- */
@@ -95,10 +96,25 @@ static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
   return write_line(sink, printed, &reading);
 }
 
+/* How many series ahead a record is asked for, and what it leads to. */
+#define RECORD_AHEAD 24u
+#define BLOCKS_AHEAD 8u
+
+/* What is read in the order of labels lies in the order of first use: ask the memory for it early. */
+static void read_ahead(const pts_render *r, const uint32_t *series, uint32_t at, uint32_t count) {
+  const pts_attachment *a = r->a;
+  if (count - at > RECORD_AHEAD && series[at + RECORD_AHEAD] < a->max_records)
+    PTS_PREFETCH(&a->records[series[at + RECORD_AHEAD]]);
+  if (count - at > BLOCKS_AHEAD && series[at + BLOCKS_AHEAD] < a->max_records)
+    pts_read_soon(a, &r->view, &a->records[series[at + BLOCKS_AHEAD]]);
+}
+
 static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *family) {
   const uint32_t *series = r->order->series + family->first;
-  for (; r->series < family->values; r->series++)
+  for (; r->series < family->values; r->series++) {
+    read_ahead(r, series, r->series, family->values);
     if (!value_step(r, sink, series[r->series])) return 0;
+  }
   return 1;
 }
 
