@@ -32,10 +32,21 @@ static pts_render *make_render(pts_attachment *a, uint32_t flags) {
   r->flags = flags;
   pts_view_take(a, &r->view);
   sum_own_counters(r);
-  r->order = pts_order_now(a);
-  if (r->order && pts_plan_make(r)) return r;
-  free_render(r);
-  return NULL;
+  return r;
+}
+
+/* The plan is made with the first lines: putting a million new series in order takes long, and only
+ * pts_render_next may be called beside the event loop. It sees what was there when the render began:
+ * nothing ever leaves the order. */
+static bool plan(pts_render *r) {
+  if (r->groups) return true;
+  if (!r->order) r->order = pts_order_now(r->a);
+  if (r->order && pts_plan_make(r)) return true;
+  free(r->groups);
+  free(r->totals);
+  r->groups = NULL;
+  r->totals = NULL;
+  return false;
 }
 
 static int32_t enter(pts_attachment *a, pts_render *r) {
@@ -86,7 +97,7 @@ int32_t pts_render_next(uint32_t attachment, uint32_t number, uint8_t *buffer, u
   int32_t code = PTS_E_INVALID;
   pts_render *r = take(a, number, false);
   if (r) {
-    code = pts_render_lines(r, buffer, size);
+    code = plan(r) ? pts_render_lines(r, buffer, size) : PTS_E_NO_MEMORY;
     give_back(r);
   }
   pts_attachment_release(a);

@@ -14,14 +14,16 @@ const PART_SIZE = 128 * 1024;
 
 const TOO_SMALL = failures.TOO_SMALL[0];
 
-/** What the last expositions needed: the next one is likely as long. */
-let usualSize = FIRST_SIZE;
+/** What each store's last exposition needed: the next one is likely as long. */
+const usualSizes = new WeakMap<Store, number>();
+/** ... but more is not asked for at once. */
+const MOST_USUAL_SIZE = 128 * 1024 * 1024;
 
 /** The whole exposition, as bytes. */
 export function wholeExposition(store: Store, flags: number): Uint8Array<ArrayBuffer> {
   const render = store.check(native.renderOpen(store.attachment, flags), "begin an exposition");
   try {
-    let buffer = new Uint8Array(usualSize);
+    let buffer = new Uint8Array(usualSizes.get(store) ?? FIRST_SIZE);
     let used = 0;
     for (;;) {
       const length = native.renderNext(store.attachment, render, buffer.subarray(used));
@@ -32,7 +34,8 @@ export function wholeExposition(store: Store, flags: number): Uint8Array<ArrayBu
         used += store.check(length, "write an exposition");
       }
     }
-    usualSize = Math.max(FIRST_SIZE, Math.min(2 * used, 64 * FIRST_SIZE));
+    // Some room to grow, so that values with more digits do not cost a copy of everything.
+    usualSizes.set(store, Math.min(used + (used >> 4) + FIRST_SIZE, MOST_USUAL_SIZE));
     return buffer.subarray(0, used);
   } finally {
     native.renderClose(store.attachment, render);
