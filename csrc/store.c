@@ -289,10 +289,11 @@ static int32_t adopt(pts_store *store, pts_fd fd, const char *path, const pts_op
   const char *shown = path ? path : "(private)";
   pts_file_id id;
   int32_t code = inspect(fd, shown, &id, message);
-  if (code == 0 && path && id.size == 0) {
+  bool may_add = !(options->flags & PTS_OPEN_EXISTING);
+  if (code == 0 && path && id.size == 0 && may_add) {
     code = replace_file(fd, &id, path, options, maker, message);
   } else if (code == 0 && id.size < HEADER_SIZE) {
-    code = not_a_store(message, shown, "it is too short");
+    code = not_a_store(message, shown, id.size == 0 ? "it is empty" : "it is too short");
   }
   if (code != 0) {
     pts_os_close(fd);
@@ -310,7 +311,6 @@ static int32_t adopt(pts_store *store, pts_fd fd, const char *path, const pts_op
     return pts_message_os(message, code, "map the store", shown);
   }
   code = recognise(store->mapping, shown, message);
-  bool may_add = !(options->flags & PTS_OPEN_EXISTING);
   if (code == 0) code = adopt_section(store, shown, may_add, maker, message);
   if (code != 0) pts_store_close(store);
   return code;

@@ -162,6 +162,11 @@ static void paths_that_lead_elsewhere_are_refused(void) {
 static void an_empty_file_is_replaced(void) {
   const char *path = in_folder("empty");
   write_file(path, "", 0);
+  char message[1024]; /* but not by whoever only wants to look */
+  CHECK_EQUAL(help_open_quietly(path, PTS_OPEN_EXISTING, message, sizeof message), PTS_E_NOT_A_STORE);
+  CHECK(strstr(message, "it is empty") != NULL);
+  CHECK_EQUAL(pts_check(path, 0, message, sizeof message), PTS_E_NOT_A_STORE);
+  CHECK_EQUAL(help_allocated(path), 0);
   int32_t a = help_open(path, 0);
   CHECK(a >= 0);
   pts_close((uint32_t)a);
