@@ -67,8 +67,10 @@ static int32_t take_slow(pts_store *store, uint64_t *word, uint32_t timeout_ms) 
 }
 
 int32_t pts_lock_take(pts_store *store, uint64_t *word, uint32_t timeout_ms) {
-  if (PTS_LIKELY(take_free(word, word_of(store)))) return 0;
-  return take_slow(store, word, timeout_ms);
+  int32_t code = 0;
+  if (PTS_UNLIKELY(!take_free(word, word_of(store)))) code = take_slow(store, word, timeout_ms);
+  PTS_POINT();
+  return code;
 }
 
 int32_t pts_lock_try(pts_store *store, uint64_t *word) {
@@ -79,6 +81,7 @@ void pts_lock_release(pts_store *store, uint64_t *word) {
   uint64_t expected = word_of(store);
   while ((expected & ~PTS_LOCK_WAITERS) == word_of(store)) {
     if (pts_cas_u64(word, &expected, 0)) {
+      PTS_POINT();
       if (expected & PTS_LOCK_WAITERS) pts_os_wake(word);
       return;
     }

@@ -310,6 +310,7 @@ int32_t pts_remove(uint32_t attachment, uint32_t handle) {
   uint64_t head = pts_load_acquire_u64(&record->head);
   for (;;) {
     uint64_t next = (uint64_t)pts_generation_draw(record) << 32 | (uint32_t)head;
+    PTS_POINT();
     if (pts_cas_u64(&record->head, &head, next)) return 0;
   }
 }
