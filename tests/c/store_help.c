@@ -83,6 +83,25 @@ int32_t help_open(const char *path, uint32_t flags) {
   return attachment;
 }
 
+static int32_t make_other(const pts_section_maker *maker, uint8_t *section, pts_fd fd,
+                          uint64_t offset, pts_message *message) {
+  (void)maker;
+  (void)message;
+  int32_t code = pts_os_allocate(fd, offset, PTS_ALIGN);
+  if (code == 0) memset(section, 'c', 64);
+  return code;
+}
+
+int32_t help_open_other(const char *path, pts_store *store) {
+  char text[1024];
+  pts_message message = pts_message_in(text, sizeof text);
+  pts_options options = {.path = path};
+  pts_section_maker maker = {PTS_SECTION_CACHE, 4 * PTS_ALIGN, NULL, make_other};
+  int32_t code = pts_store_open(store, &options, &maker, &message);
+  if (code != 0) fprintf(stderr, "pts_store_open: %d: %s\n", code, text);
+  return code;
+}
+
 int32_t help_histogram(int32_t attachment, const char *printed, const double *bounds,
                        uint32_t bound_count) {
   char text[8192];

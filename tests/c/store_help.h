@@ -9,6 +9,7 @@
 
 #include "layout.h"
 #include "pts.h"
+#include "store.h"
 
 #define HELP_CAPACITY (256u << 10)
 #define HELP_WORKERS 8u
@@ -22,6 +23,10 @@ void help_remove_folder(const char *folder);
 int32_t help_open(const char *path, uint32_t flags);
 /* The same without a word: a test expects the failure. message may be NULL. */
 int32_t help_open_quietly(const char *path, uint32_t flags, char *message, uint32_t size);
+
+/* The file with a section of another kind: what a store looks like that began as a cache. Its bytes
+ * are 64 times 'c', then zeros. */
+int32_t help_open_other(const char *path, pts_store *store);
 
 /* A series by its printed text, `name{labels}` or `name`. */
 int32_t help_series(int32_t attachment, uint32_t kind, const char *printed);

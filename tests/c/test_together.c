@@ -89,35 +89,15 @@ static void many_replace_an_empty_file_by_one_store(void) {
 
 /* ---- sections -------------------------------------------------------------------------------------------- */
 
-static int32_t make_other(const pts_section_maker *maker, uint8_t *section, pts_fd fd, uint64_t offset,
-                          pts_message *message) {
-  (void)maker;
-  (void)message;
-  int32_t code = pts_os_allocate(fd, offset, PTS_ALIGN);
-  if (code == 0) memset(section, 'c', 64);
-  return code;
-}
-
-/* The file with a section of another kind: what a store looks like that began as a cache. */
-static int32_t open_other(const char *path, pts_store *store) {
-  char text[1024];
-  pts_message message = pts_message_in(text, sizeof text);
-  pts_options options = {.path = path};
-  pts_section_maker maker = {PTS_SECTION_CACHE, 4 * PTS_ALIGN, NULL, make_other};
-  int32_t code = pts_store_open(store, &options, &maker, &message);
-  if (code != 0) fprintf(stderr, "pts_store_open: %d: %s\n", code, text);
-  return code;
-}
-
 static void sections_are_added_in_either_order(void) {
   const char *path = in_folder("sections");
   for (int other_first = 0; other_first < 2; other_first++) {
     pts_store other;
-    if (other_first) CHECK_EQUAL(open_other(path, &other), 0);
+    if (other_first) CHECK_EQUAL(help_open_other(path, &other), 0);
     int32_t a = help_open(path, 0);
     int32_t h = help_series(a, PTS_KIND_VALUE, "kept");
     CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)h, 7), 0);
-    if (!other_first) CHECK_EQUAL(open_other(path, &other), 0);
+    if (!other_first) CHECK_EQUAL(help_open_other(path, &other), 0);
     CHECK_EQUAL(other.section[0], 'c');
     CHECK_EQUAL(other.section[64], 0);
     CHECK(help_value(a, h) == 7);
@@ -135,7 +115,7 @@ static void many_add_one_section(void) {
   const char *path = in_folder("many");
   for (int round = 0; round < 3; round++) {
     pts_store other;
-    CHECK_EQUAL(open_other(path, &other), 0);
+    CHECK_EQUAL(help_open_other(path, &other), 0);
     pts_store_close(&other);
     open_together(path, 0);
     unlink(path);
@@ -146,7 +126,7 @@ static void many_add_one_section(void) {
 static void a_broken_section_stops_another_from_being_added(void) {
   const char *path = in_folder("broken");
   pts_store other;
-  CHECK_EQUAL(open_other(path, &other), 0);
+  CHECK_EQUAL(help_open_other(path, &other), 0);
   pts_superblock *super = (pts_superblock *)(void *)other.mapping->base;
   uint64_t good = super->sections[PTS_SECTION_CACHE].size;
   static const uint64_t sizes[] = {0, 8, UINT64_MAX - PTS_ALIGN + 1, 1ull << 40};
