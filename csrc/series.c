@@ -421,7 +421,8 @@ int32_t pts_declared(uint32_t attachment, const uint8_t *name, uint32_t name_len
                      uint8_t *out, uint32_t size) {
   pts_attachment *a = pts_attachment_of(attachment);
   if (!a) return PTS_E_CLOSED;
-  if (name_length == 0 || name_length > PTS_MAX_NAME) return PTS_E_INVALID;
+  if (name_length == 0) return PTS_E_INVALID;
+  if (name_length > PTS_MAX_NAME) return PTS_E_TOO_LONG;
   pts_wanted wanted = family_wanted(name, name_length);
   uint32_t number, length;
   int32_t code = record_of(a, &wanted, &number);
