@@ -1,13 +1,11 @@
 /**
- * Typed metrics at work. A child keeps the number of its series, so that an update is one native call.
- *
- * A child without a series yet has a number that C refuses, and takes the slow way, like one whose
- * store is closed or full: labels of a request must not throw because there is no room for them.
+ * Typed metrics at work: their labels, checked, and the children that belong to them.
  *
  * @module
  */
 
 import * as native from "../ffi/native.ts";
+import { childClasses, type Removable, seconds, Series } from "./children.ts";
 import { defaultBuckets, type FamilyDeclaration } from "./families.ts";
 import { checkLabelName, checkLabels, labelPairs, seriesKey, shown } from "./labels.ts";
 import type {
@@ -24,212 +22,9 @@ import type {
 } from "./metrics.ts";
 import { checkMembers } from "./options.ts";
 import { Paths } from "./paths.ts";
-import type { Store } from "./store.ts";
 import type { Context } from "./updates.ts";
 
 type AnyLabels = LabelsOf<string>;
-
-/** Which series a child stands for. */
-class Series {
-  readonly store: Store;
-  readonly #kind: native.Kind;
-  readonly #key: native.SeriesKey;
-  readonly #bounds: Float64Array<ArrayBuffer> | undefined;
-
-  constructor(
-    store: Store,
-    kind: native.Kind,
-    key: native.SeriesKey,
-    bounds: Float64Array<ArrayBuffer> | undefined,
-  ) {
-    this.store = store;
-    this.#kind = kind;
-    this.#key = key;
-    this.#bounds = bounds;
-  }
-
-  get name(): string {
-    return this.#key.name;
-  }
-
-  /** Does an update that the fast way could not. Returns the handle to keep. */
-  update(
-    operation: (attachment: number, handle: number, value: number) => number,
-    value: number,
-  ): number {
-    const { store } = this;
-    store.requireOpen();
-    const handle = store.seriesForUpdate(this.#kind, this.#key, this.#bounds);
-    const result = handle < 0 ? handle : operation(store.attachment, handle, value);
-    if (result < 0) store.updateFailed(result, this.name);
-    return handle < 0 ? native.NONE : handle;
-  }
-
-  /** Makes the series exist, or says why it cannot. */
-  touch(): void {
-    const handle = this.store.series(this.#kind, this.#key, this.#bounds);
-    this.store.check(native.touch(this.store.attachment, handle), `make ${this.#key.printed}`);
-  }
-
-  remove(): void {
-    const handle = this.#existing();
-    if (handle !== undefined) this.store.remove(handle);
-  }
-
-  value(): native.Value | undefined {
-    const handle = this.#existing();
-    return handle === undefined ? undefined : this.store.value(handle);
-  }
-
-  #existing(): number | undefined {
-    this.store.requireOpen();
-    return this.store.existingSeries(this.#kind, this.#key, this.#bounds);
-  }
-}
-
-function notANumber(name: string, value: unknown): TypeError {
-  return new TypeError(`the value for ${name} must be a number, not ${shown(value)}`);
-}
-
-function seconds(since: number): number {
-  return (performance.now() - since) / 1000;
-}
-
-class CounterSeries implements CounterChild {
-  readonly #store: Store;
-  readonly #series: Series;
-  #handle = native.NONE;
-
-  constructor(series: Series) {
-    this.#store = series.store;
-    this.#series = series;
-  }
-
-  inc(amount = 1): void {
-    if (typeof amount !== "number" || !(amount >= 0 && amount < Infinity)) this.#refuse(amount);
-    if (native.add(this.#store.attachment, this.#handle, amount) !== 0) {
-      this.#handle = this.#series.update(native.add, amount);
-    }
-  }
-
-  #refuse(amount: unknown): never {
-    const { name } = this.#series;
-    if (typeof amount !== "number") throw notANumber(name, amount);
-    throw new RangeError(
-      `counter ${name} cannot be increased by ${amount}: it only grows, by finite amounts ` +
-        `(a gauge goes up and down)`,
-    );
-  }
-
-  value(): number {
-    return this.#series.value()?.value ?? 0;
-  }
-
-  remove(): void {
-    this.#series.remove();
-  }
-}
-
-class GaugeSeries implements GaugeChild {
-  readonly #store: Store;
-  readonly #series: Series;
-  #handle = native.NONE;
-
-  constructor(series: Series) {
-    this.#store = series.store;
-    this.#series = series;
-  }
-
-  set(value: number): void {
-    if (typeof value !== "number") throw notANumber(this.#series.name, value);
-    if (native.set(this.#store.attachment, this.#handle, value) !== 0) {
-      this.#handle = this.#series.update(native.set, value);
-    }
-  }
-
-  inc(amount = 1): void {
-    if (typeof amount !== "number") throw notANumber(this.#series.name, amount);
-    if (native.add(this.#store.attachment, this.#handle, amount) !== 0) {
-      this.#handle = this.#series.update(native.add, amount);
-    }
-  }
-
-  dec(amount = 1): void {
-    if (typeof amount !== "number") throw notANumber(this.#series.name, amount);
-    this.inc(-amount);
-  }
-
-  setToCurrentTime(): void {
-    this.set(Date.now() / 1000);
-  }
-
-  startTimer(): () => number {
-    const start = performance.now();
-    return () => {
-      const passed = seconds(start);
-      this.set(passed);
-      return passed;
-    };
-  }
-
-  value(): number {
-    return this.#series.value()?.value ?? 0;
-  }
-
-  remove(): void {
-    this.#series.remove();
-  }
-}
-
-class HistogramSeries implements HistogramChild {
-  readonly #store: Store;
-  readonly #series: Series;
-  #handle = native.NONE;
-
-  constructor(series: Series) {
-    this.#store = series.store;
-    this.#series = series;
-  }
-
-  observe(value: number): void {
-    if (typeof value !== "number" || !Number.isFinite(value)) this.#refuse(value);
-    if (native.observe(this.#store.attachment, this.#handle, value) !== 0) {
-      this.#handle = this.#series.update(native.observe, value);
-    }
-  }
-
-  #refuse(value: unknown): never {
-    const { name } = this.#series;
-    if (typeof value !== "number") throw notANumber(name, value);
-    throw new RangeError(
-      `histogram ${name} cannot observe ${value}: its sum would be lost for good`,
-    );
-  }
-
-  startTimer(): () => number {
-    const start = performance.now();
-    return () => {
-      const passed = seconds(start);
-      this.observe(passed);
-      return passed;
-    };
-  }
-
-  zero(): void {
-    if (native.touch(this.#store.attachment, this.#handle) !== 0) {
-      this.#handle = this.#series.update(native.touch, 0);
-    }
-  }
-
-  value(): HistogramValue {
-    const { value: sum = 0, count = 0 } = this.#series.value() ?? {};
-    return { count, sum };
-  }
-
-  remove(): void {
-    this.#series.remove();
-  }
-}
 
 /** What a typed metric is made from. */
 interface Plan<C> {
@@ -242,7 +37,7 @@ interface Plan<C> {
 }
 
 /** Labels and children: what all typed metrics have in common. */
-class LabelledMetric<C extends { remove(): void }> implements Metric<string, C> {
+class LabelledMetric<C extends Removable> implements Metric<string, C> {
   readonly name: string;
   readonly #plan: Plan<C>;
   readonly #labelNames: readonly string[];
@@ -353,7 +148,8 @@ function isLabels(argument: unknown): argument is AnyLabels {
 }
 
 /** A counter. */
-export class CounterMetric extends LabelledMetric<CounterSeries> implements Counter<string> {
+export class CounterMetric extends LabelledMetric<CounterChild & Removable>
+  implements Counter<string> {
   inc(first?: AnyLabels | number, amount?: number): void {
     if (isLabels(first)) this.labels(first).inc(amount);
     else this.own().inc(first);
@@ -365,7 +161,7 @@ export class CounterMetric extends LabelledMetric<CounterSeries> implements Coun
 }
 
 /** A gauge. */
-export class GaugeMetric extends LabelledMetric<GaugeSeries> implements Gauge<string> {
+export class GaugeMetric extends LabelledMetric<GaugeChild & Removable> implements Gauge<string> {
   set(first?: AnyLabels | number, value?: number): void {
     if (isLabels(first)) this.labels(first).set(value as number);
     else this.own().set(first as number);
@@ -395,7 +191,8 @@ export class GaugeMetric extends LabelledMetric<GaugeSeries> implements Gauge<st
 }
 
 /** A histogram. */
-export class HistogramMetric extends LabelledMetric<HistogramSeries> implements Histogram<string> {
+export class HistogramMetric extends LabelledMetric<HistogramChild & Removable>
+  implements Histogram<string> {
   observe(first?: AnyLabels | number, value?: number): void {
     if (isLabels(first)) this.labels(first).observe(value as number);
     else this.own().observe(first as number);
@@ -424,6 +221,7 @@ const optionsOfAll = { help: ["string"], unit: ["string"], labelNames: ["object"
 /** Makes a counter. */
 export function makeCounter(context: Context, name: string, options: Options): Counter<string> {
   checkMembers("counter options", options, optionsOfAll);
+  const { CounterSeries } = childClasses();
   return new CounterMetric({
     ...common(context, name, options, "counter"),
     kind: native.Kind.value,
@@ -435,6 +233,7 @@ export function makeCounter(context: Context, name: string, options: Options): C
 export function makeGauge(context: Context, name: string, options: Options): Gauge<string> {
   checkMembers("gauge options", options, { ...optionsOfAll, mode: ["string"] });
   const live = options.mode !== undefined && options.mode !== "sum";
+  const { GaugeSeries } = childClasses();
   return new GaugeMetric({
     ...common(context, name, options, "gauge"),
     kind: live ? native.Kind.live : native.Kind.value,
@@ -445,6 +244,7 @@ export function makeGauge(context: Context, name: string, options: Options): Gau
 /** Makes a histogram. */
 export function makeHistogram(context: Context, name: string, options: Options): Histogram<string> {
   checkMembers("histogram options", options, { ...optionsOfAll, buckets: ["object"] });
+  const { HistogramSeries } = childClasses();
   return new HistogramMetric({
     ...common(context, name, options, "histogram"),
     kind: native.Kind.histogram,

@@ -1,0 +1,246 @@
+/**
+ * The children of typed metrics, which keep the number of their series, so that an update is one native
+ * call.
+ *
+ * A child without a series yet has a number that C refuses, and takes the slow way, like one whose
+ * store is closed or full: labels of a request must not throw because there is no room for them.
+ *
+ * @module
+ */
+
+import * as native from "../ffi/native.ts";
+import { shown } from "./labels.ts";
+import type { CounterChild, GaugeChild, HistogramChild, HistogramValue } from "./metrics.ts";
+import type { Store } from "./store.ts";
+
+/** Which series a child stands for. */
+export class Series {
+  readonly store: Store;
+  readonly #kind: native.Kind;
+  readonly #key: native.SeriesKey;
+  readonly #bounds: Float64Array<ArrayBuffer> | undefined;
+
+  constructor(
+    store: Store,
+    kind: native.Kind,
+    key: native.SeriesKey,
+    bounds: Float64Array<ArrayBuffer> | undefined,
+  ) {
+    this.store = store;
+    this.#kind = kind;
+    this.#key = key;
+    this.#bounds = bounds;
+  }
+
+  get name(): string {
+    return this.#key.name;
+  }
+
+  /** Does an update that the fast way could not. Returns the handle to keep. */
+  update(
+    operation: (attachment: number, handle: number, value: number) => number,
+    value: number,
+  ): number {
+    const { store } = this;
+    store.requireOpen();
+    const handle = store.seriesForUpdate(this.#kind, this.#key, this.#bounds);
+    const result = handle < 0 ? handle : operation(store.attachment, handle, value);
+    if (result < 0) store.updateFailed(result, this.name);
+    return handle < 0 ? native.NONE : handle;
+  }
+
+  /** Makes the series exist, or says why it cannot. */
+  touch(): void {
+    const handle = this.store.series(this.#kind, this.#key, this.#bounds);
+    this.store.check(native.touch(this.store.attachment, handle), `make ${this.#key.printed}`);
+  }
+
+  remove(): void {
+    const handle = this.#existing();
+    if (handle !== undefined) this.store.remove(handle);
+  }
+
+  value(): native.Value | undefined {
+    const handle = this.#existing();
+    return handle === undefined ? undefined : this.store.value(handle);
+  }
+
+  #existing(): number | undefined {
+    this.store.requireOpen();
+    return this.store.existingSeries(this.#kind, this.#key, this.#bounds);
+  }
+}
+
+function notANumber(name: string, value: unknown): TypeError {
+  return new TypeError(`the value for ${name} must be a number, not ${shown(value)}`);
+}
+
+/** What has passed since a moment of performance.now(). */
+export function seconds(since: number): number {
+  return (performance.now() - since) / 1000;
+}
+
+/** What a metric's `remove(labels)` asks of its children, besides what users see of them. */
+export interface Removable {
+  remove(): void;
+}
+
+/** The classes of children, of which all have the same constructor. */
+export interface ChildClasses {
+  readonly CounterSeries: new (series: Series) => CounterChild & Removable;
+  readonly GaugeSeries: new (series: Series) => GaugeChild & Removable;
+  readonly HistogramSeries: new (series: Series) => HistogramChild & Removable;
+}
+
+let classes: ChildClasses | undefined;
+
+/** The classes; the library must be open. */
+export function childClasses(): ChildClasses {
+  return classes ??= makeClasses(native);
+}
+
+type HotCalls = Pick<typeof native, "add" | "set" | "observe" | "touch">;
+
+/**
+ * Makes the classes once the native functions are there: V8 then takes those for constants, where a
+ * module's variables that are set later cost every update a load and a check (3 % of `inc()`).
+ */
+function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
+  class CounterSeries implements CounterChild {
+    readonly #store: Store;
+    readonly #series: Series;
+    #handle = native.NONE;
+
+    constructor(series: Series) {
+      this.#store = series.store;
+      this.#series = series;
+    }
+
+    inc(amount = 1): void {
+      if (typeof amount !== "number" || !(amount >= 0 && amount < Infinity)) this.#refuse(amount);
+      if (add(this.#store.attachment, this.#handle, amount) !== 0) {
+        this.#handle = this.#series.update(add, amount);
+      }
+    }
+
+    #refuse(amount: unknown): never {
+      const { name } = this.#series;
+      if (typeof amount !== "number") throw notANumber(name, amount);
+      throw new RangeError(
+        `counter ${name} cannot be increased by ${amount}: it only grows, by finite amounts ` +
+          `(a gauge goes up and down)`,
+      );
+    }
+
+    value(): number {
+      return this.#series.value()?.value ?? 0;
+    }
+
+    remove(): void {
+      this.#series.remove();
+    }
+  }
+
+  class GaugeSeries implements GaugeChild {
+    readonly #store: Store;
+    readonly #series: Series;
+    #handle = native.NONE;
+
+    constructor(series: Series) {
+      this.#store = series.store;
+      this.#series = series;
+    }
+
+    set(value: number): void {
+      if (typeof value !== "number") throw notANumber(this.#series.name, value);
+      if (set(this.#store.attachment, this.#handle, value) !== 0) {
+        this.#handle = this.#series.update(set, value);
+      }
+    }
+
+    inc(amount = 1): void {
+      if (typeof amount !== "number") throw notANumber(this.#series.name, amount);
+      if (add(this.#store.attachment, this.#handle, amount) !== 0) {
+        this.#handle = this.#series.update(add, amount);
+      }
+    }
+
+    dec(amount = 1): void {
+      if (typeof amount !== "number") throw notANumber(this.#series.name, amount);
+      this.inc(-amount);
+    }
+
+    setToCurrentTime(): void {
+      this.set(Date.now() / 1000);
+    }
+
+    startTimer(): () => number {
+      const start = performance.now();
+      return () => {
+        const passed = seconds(start);
+        this.set(passed);
+        return passed;
+      };
+    }
+
+    value(): number {
+      return this.#series.value()?.value ?? 0;
+    }
+
+    remove(): void {
+      this.#series.remove();
+    }
+  }
+
+  class HistogramSeries implements HistogramChild {
+    readonly #store: Store;
+    readonly #series: Series;
+    #handle = native.NONE;
+
+    constructor(series: Series) {
+      this.#store = series.store;
+      this.#series = series;
+    }
+
+    observe(value: number): void {
+      if (typeof value !== "number" || !Number.isFinite(value)) this.#refuse(value);
+      if (observe(this.#store.attachment, this.#handle, value) !== 0) {
+        this.#handle = this.#series.update(observe, value);
+      }
+    }
+
+    #refuse(value: unknown): never {
+      const { name } = this.#series;
+      if (typeof value !== "number") throw notANumber(name, value);
+      throw new RangeError(
+        `histogram ${name} cannot observe ${value}: its sum would be lost for good`,
+      );
+    }
+
+    startTimer(): () => number {
+      const start = performance.now();
+      return () => {
+        const passed = seconds(start);
+        this.observe(passed);
+        return passed;
+      };
+    }
+
+    zero(): void {
+      if (touch(this.#store.attachment, this.#handle) !== 0) {
+        this.#handle = this.#series.update(touch, 0);
+      }
+    }
+
+    value(): HistogramValue {
+      const { value: sum = 0, count = 0 } = this.#series.value() ?? {};
+      return { count, sum };
+    }
+
+    remove(): void {
+      this.#series.remove();
+    }
+  }
+
+  return { CounterSeries, GaugeSeries, HistogramSeries };
+}
