@@ -191,3 +191,17 @@ export function once(name: string, work: () => unknown): Entry {
     },
   };
 }
+
+/** Entries whose numbers come together, by one run a round. */
+export function runsOf(names: readonly string[], run: () => Promise<number[]>): Entry[] {
+  let numbers: Promise<number[]> | undefined;
+  let wanted = 0;
+  return names.map((name, index) => ({
+    name,
+    async measure() {
+      if (wanted === 0) [numbers, wanted] = [run(), names.length];
+      wanted--;
+      return (await numbers!)[index];
+    },
+  }));
+}

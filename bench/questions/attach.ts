@@ -5,7 +5,7 @@
  */
 
 import { FilledStore } from "../fill.ts";
-import { type Comparison, OURS, type Ratio } from "../harness.ts";
+import { type Comparison, OURS, type Ratio, runsOf } from "../harness.ts";
 import { runScript } from "../script.ts";
 
 export async function* question(): AsyncGenerator<Comparison> {
@@ -16,18 +16,13 @@ export async function* question(): AsyncGenerator<Comparison> {
     from: (round) => round[OURS],
     atMost: 2,
   };
-  const step = (name: string, index: number) => ({
-    name,
-    measure: async () => (await runScript("attach", store.path))[index],
-  });
   yield {
     title: "attach to a store of 100,000 series",
     unit: "ms",
-    entries: [
-      step(OURS, 0),
-      step("and the first inc", 1),
-      step("the first scrape", 2),
-    ],
+    entries: runsOf(
+      [OURS, "and the first inc", "and the first scrape"],
+      () => runScript("attach", store.path),
+    ),
     ratios: [bar],
     note: "In a fresh process, the library loaded.",
   };

@@ -5,7 +5,7 @@
  */
 
 import { FilledStore } from "../fill.ts";
-import { type Comparison, OURS, type Plan } from "../harness.ts";
+import { type Comparison, OURS, type Plan, runsOf } from "../harness.ts";
 import { loadPromClient } from "../peers/prom_client.ts";
 import { runScript } from "../script.ts";
 
@@ -14,16 +14,16 @@ export async function* question(plan: Plan): AsyncGenerator<Comparison> {
   const sizes = plan.all ? [100_000, 1_000_000] : [100_000];
   for (const series of sizes) {
     using store = new FilledStore({ series, shards: 4 });
-    const ours = shared(() => runScript("event_loop", store.path, String(series)));
     const theirs = () => runScript("event_loop", "", String(series));
     yield {
       title: `event loop during a scrape of ${series.toLocaleString("en-US")} series`,
       unit: "ms",
       rounds: Math.min(plan.rounds, 5),
       entries: [
-        { name: OURS, measure: async () => (await ours())[1] },
-        { name: "ours, a worker's first", measure: async () => (await ours())[0] },
-        { name: "ours, compressed", measure: async () => (await ours())[2] },
+        ...runsOf(
+          ["ours, a worker's first", OURS, "ours, compressed"],
+          () => runScript("event_loop", store.path, String(series)),
+        ),
         ...peer && series <= 100_000
           ? [{ name: "prom-client", measure: async () => (await theirs())[1] }]
           : [],
@@ -56,15 +56,4 @@ export async function* question(plan: Plan): AsyncGenerator<Comparison> {
       note: "The longest time between two turns of the event loop, in a process of its own.",
     };
   }
-}
-
-/** One run of a script gives the numbers of several entries: it is run again once all have theirs. */
-function shared(run: () => Promise<number[]>): () => Promise<number[]> {
-  let numbers: Promise<number[]> | undefined;
-  let left = 0;
-  return () => {
-    if (left === 0) [numbers, left] = [run(), 3];
-    left--;
-    return numbers!;
-  };
 }
