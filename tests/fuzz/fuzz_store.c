@@ -126,7 +126,7 @@ static uint32_t render(int32_t a, uint32_t flags, uint32_t size, fuzz_input *inp
   for (uint32_t i = 0; i < MOST_CHUNKS; i++) {
     int32_t n = pts_render_next((uint32_t)a, (uint32_t)r, buffer, size);
     if (n <= 0) break;
-    MUST((uint32_t)n <= size && buffer[n - 1] == '\n');
+    MUST((uint32_t)n <= size);
     total += (uint32_t)n;
     if (patches) fuzz_patch(input, 1);
   }
@@ -186,7 +186,8 @@ static void set_some(uint32_t c, uint32_t first, uint32_t count, uint32_t length
     uint32_t flags = (i % 3 == 0 ? (uint32_t)PTS_CACHE_DIRTY : 0u) |
                      (i % 4 == 0 ? (uint32_t)PTS_CACHE_MODSEQ : 0u);
     uint32_t n = (uint32_t)snprintf(key, sizeof key, "k%u", i);
-    pts_cache_set(c, bytes(key), n, buffer, length, NOW, i % 5 == 0 ? NOW + i : 0, flags, &modseq);
+    pts_cache_set(c, bytes(key), n, buffer, length, NOW, i % 5 == 0 ? NOW + i : 0, flags,
+                  i % 4 == 0 ? &modseq : NULL);
   }
 }
 

@@ -60,11 +60,17 @@ void pts_os_wait(uint64_t *word, uint32_t value, uint32_t timeout_ms) {
 static fuzz_input *later;
 static uint32_t later_every, later_left;
 
+/* False for a moment while a section is added: its bytes are cut off and grown again. */
+static bool all_there(void) {
+  struct stat st;
+  return image && fstat(image_fd, &st) == 0 && (uint64_t)st.st_size >= image_size;
+}
+
 void pts_point(const char *file, int line) {
   (void)file, (void)line;
   if (later_every == 0 || --later_left > 0) return;
   later_left = later_every;
-  fuzz_patch(later, 1);
+  if (all_there()) fuzz_patch(later, 1);
 }
 
 void fuzz_patch_later(fuzz_input *input, uint32_t every) {
