@@ -211,8 +211,9 @@ static int32_t expunge_page(pts_cache *c, uint32_t number, uint32_t what, uint32
   if (pts_load_acquire_u64(&c->controls[number].n) == 0) return 0;
   int32_t code = pts_cache_enter(c, number, flags);
   if (code != 0) return code;
-  code = pts_cache_plan_make(c, what, now, 0);
-  if (code == 0) {
+  /* Only damage takes a page back to its start; the locked page says so by having no frame. */
+  if (c->page.frame) code = pts_cache_plan_make(c, what, now, 0);
+  if (c->page.frame && code == 0) {
     pts_cache_plan_apply(c);
     code = (int32_t)c->plan.dropped;
   }
