@@ -1,7 +1,7 @@
 /**
  * Runs the tests and ends with one line, "N passed, M failed", over all of them.
  *
- *     deno task test          the tests of C and of TypeScript
+ *     deno task test          the tests of C and of TypeScript, and replayed inputs of the fuzzers
  *     deno task test:c        only those of C
  *     deno task test:soak     only the long ones
  *
@@ -10,6 +10,7 @@
 
 import { join } from "node:path";
 import { build, zigBuild } from "./build.ts";
+import { replay } from "./fuzz.ts";
 import {
   type Count,
   finish,
@@ -23,6 +24,7 @@ import {
 
 const parts: Record<string, () => Promise<Count>> = {
   c: testC,
+  fuzz: testFuzz,
   deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"]),
   soak: () => testDeno("the long tests", ["tests/soak"]),
 };
@@ -36,6 +38,15 @@ async function testC(): Promise<Count> {
     counts.push(await runTestProgram(name, [join(root, "zig-out", "test", name + suffix)]));
   }
   return sum(counts);
+}
+
+async function testFuzz(): Promise<Count> {
+  if (Deno.build.os === "windows") {
+    console.error("skipped: what fuzzing found is replayed with POSIX calls; Windows has none");
+    return { passed: 0, failed: 0 };
+  }
+  console.error("Replaying what fuzzing found ...");
+  return await replay();
 }
 
 async function testDeno(what: string, args: string[]): Promise<Count> {
@@ -69,7 +80,7 @@ async function readReport(path: string): Promise<Count> {
   }));
 }
 
-const names = Deno.args.length > 0 ? Deno.args : ["c", "deno"];
+const names = Deno.args.length > 0 ? Deno.args : ["c", "fuzz", "deno"];
 const unknown = names.filter((name) => !(name in parts));
 if (unknown.length > 0) {
   console.error(

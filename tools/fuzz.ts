@@ -1,0 +1,153 @@
+/**
+ * Fuzzes the library in C with libFuzzer under the address and undefined behaviour sanitizers, or
+ * replays the inputs that were found before.
+ *
+ *     deno task fuzz                             100,000 runs of each target of tests/fuzz
+ *     deno task fuzz --runs 5000000 fuzz_store   as many as that, of one
+ *     deno task fuzz --replay                    only tests/fuzz/corpus, with any compiler
+ *
+ * New inputs are kept in .zig-cache/fuzz, so that the next run goes on from them. What stops the
+ * fuzzer is kept there, too: fix its cause, then add it to tests/fuzz/corpus under a name that tells it.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Count, finish, list, root, run, runTestProgram, sum } from "./run.ts";
+import { findZig } from "./zig.ts";
+
+const folder = join(root, ".zig-cache", "fuzz");
+
+/** What image.c has in the place of the platform's own. */
+const replaced = ["map", "unmap", "wait", "sleep", "monotonic_ms"]
+  .map((name) => `-Dpts_os_${name}=fuzz_real_${name}`);
+
+/** The sources of the library for this machine, without its kill points: image.c has others. */
+function librarySources(): string[] {
+  const os = Deno.build.os === "darwin" ? "macos" : Deno.build.os;
+  return list("csrc", /\.c$/).filter((name) =>
+    name !== "points.c" &&
+    (!name.startsWith("platform_") || name === "platform_posix.c" || name === `platform_${os}.c`)
+  );
+}
+
+interface Compiler {
+  /** The folder for what it makes. */
+  name: string;
+  command: string[];
+  /** For targets, beside those of every source. */
+  link: string[];
+  /** Sources of tests/fuzz beside the target's own. */
+  with: string[];
+}
+
+function replayCompiler(zig: string): Compiler {
+  const command = [zig, "cc", "-fsanitize=undefined", "-fno-sanitize-recover=all"];
+  return { name: "replay", command, link: [], with: ["image.c", "replay_main.c"] };
+}
+
+const libFuzzer: Compiler = {
+  name: "libfuzzer",
+  command: [
+    ...["clang", "-fsanitize=address,undefined,fuzzer-no-link", "-fno-sanitize-recover=all"],
+    "-fno-omit-frame-pointer",
+  ],
+  link: ["-fsanitize=fuzzer"],
+  with: ["image.c"],
+};
+
+/** Programs by the names of their targets; throws when something does not compile. */
+async function compile(compiler: Compiler, targets: string[]): Promise<Map<string, string>> {
+  const objects = join(folder, compiler.name);
+  await Deno.mkdir(objects, { recursive: true });
+  const flags = [
+    ...["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-UNDEBUG", "-pthread"],
+    ...["-DPTS_TEST_KILL_POINTS", "-Icsrc", "-Itests/fuzz"],
+  ];
+  const [command, ...first] = compiler.command;
+  const cc = async (...args: string[]) => {
+    if (!await run(command, [...first, ...flags, ...args])) {
+      throw new Error(`${command} could not compile ${args[0]}`);
+    }
+  };
+  const made: string[] = [];
+  for (const name of librarySources()) {
+    const object = join(objects, name.replace(/\.c$/, ".o"));
+    await cc(`csrc/${name}`, "-c", ...name.startsWith("platform_") ? replaced : [], "-o", object);
+    made.push(object);
+  }
+  const programs = new Map<string, string>();
+  for (const target of targets) {
+    const program = join(objects, target);
+    const sources = [`${target}.c`, ...compiler.with].map((name) => `tests/fuzz/${name}`);
+    await cc(...sources, ...compiler.link, ...made, "-lm", "-o", program);
+    programs.set(target, program);
+  }
+  return programs;
+}
+
+const allTargets = list("tests/fuzz", /^fuzz_.*\.c$/).map((name) => name.slice(0, -".c".length));
+
+/** Runs every input of tests/fuzz/corpus once. */
+export async function replay(targets: string[] = allTargets): Promise<Count> {
+  const programs = await compile(replayCompiler(await findZig()), targets);
+  const counts: Count[] = [];
+  for (const [target, program] of programs) {
+    const corpus = join(root, "tests", "fuzz", "corpus", target);
+    counts.push(await runTestProgram(`${target} (corpus)`, [program, corpus]));
+  }
+  return sum(counts);
+}
+
+/** Whether so many runs of a target found nothing. */
+async function fuzz(target: string, program: string, runs: number): Promise<boolean> {
+  const corpus = join(folder, "corpus", target);
+  await Deno.mkdir(corpus, { recursive: true });
+  const store = await Deno.makeTempDir({
+    prefix: "prometheus-tiny-shared-fuzz-",
+    dir: Deno.build.os === "linux" ? "/dev/shm" : undefined,
+  });
+  try {
+    return await run(program, [
+      ...[`-runs=${runs}`, "-max_len=256", "-len_control=20", "-timeout=5", "-rss_limit_mb=2048"],
+      ...[
+        `-artifact_prefix=${folder}/`,
+        "-print_final_stats=1",
+        "-verbosity=1",
+        "-close_fd_mask=0",
+      ],
+      ...[corpus, join(root, "tests", "fuzz", "corpus", target)],
+    ], {
+      ASAN_OPTIONS: "quarantine_size_mb=8",
+      UBSAN_OPTIONS: "print_stacktrace=1",
+      FUZZ_FOLDER: store,
+    });
+  } finally {
+    await Deno.remove(store, { recursive: true });
+  }
+}
+
+async function main(): Promise<Count> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: { runs: { type: "string", default: "100000" }, replay: { type: "boolean" } },
+  });
+  const runs = Number(values.runs);
+  const unknown = positionals.filter((name) => !allTargets.includes(name));
+  if (unknown.length > 0 || !Number.isSafeInteger(runs) || runs < 1) {
+    console.error(`usage: deno task fuzz [--replay] [--runs N] [${allTargets.join("] [")}]`);
+    Deno.exit(2);
+  }
+  const targets = positionals.length > 0 ? positionals : allTargets;
+  if (values.replay) return await replay(targets);
+  const counts: Count[] = [];
+  for (const [target, program] of await compile(libFuzzer, targets)) {
+    const passed = await fuzz(target, program, runs);
+    counts.push({ passed: Number(passed), failed: Number(!passed) });
+  }
+  return sum(counts);
+}
+
+if (import.meta.main) finish(await main());
