@@ -1,15 +1,65 @@
 /**
- * Shows a store's health and verifies every invariant of it. Exits with 1 when one fails, 2 when the
- * store cannot be read.
+ * Shows a store's health and verifies every invariant of its metrics and of its cache. Exits with 1
+ * when one fails, 2 when the store cannot be read.
  *
- *     deno task check FILE             only looks
+ *     deno task check FILE             only looks (a cache is attached to while its pages are read)
  *     deno task check --repair FILE    finishes what killed workers left half done first
  *
  * @module
  */
 
-import { check } from "../ffi/native.ts";
+import * as cache from "../ffi/cache_native.ts";
+import * as native from "../ffi/native.ts";
 import { failureName } from "../src/errors.ts";
+
+/** What a section's checker said. */
+interface Report {
+  readonly text: string;
+  /** How many invariants fail, or a failure of the library. */
+  readonly result: number;
+}
+
+const OPEN_EXISTING = 4;
+
+function checkMetrics(file: string, repair: boolean): Report {
+  const { result, message } = native.check(file, repair);
+  return { result, text: message.trimEnd() };
+}
+
+function checkCache(file: string): Report {
+  const ours = { flags: OPEN_EXISTING, countReads: false, permissions: 0, maxWorkers: 0 };
+  const { result, message } = cache.open({
+    path: file,
+    ...ours,
+    lockTimeoutMs: 0,
+    numPages: 0,
+    pageSize: 0,
+    startSlots: 0,
+  });
+  if (result < 0) return { result, text: message };
+  try {
+    const statistics = cache.statistics(result, false);
+    const findings = cache.check(result);
+    if (typeof findings === "number") return { result: findings, text: "" };
+    const lines = findings.map((finding) => `finding: ${finding}`);
+    if (typeof statistics === "object") {
+      const { entries, bytes, pagesUsed, evictions, damage, repairs, workersLive } = statistics;
+      lines.unshift(
+        `cache: ${entries} entries, ${bytes} bytes in ${pagesUsed} pages`,
+        `cache workers: ${workersLive} living, this check included`,
+        `cache evictions: ${evictions}\ncache damage: ${damage}\ncache repairs: ${repairs}`,
+      );
+    }
+    return { result: findings.length, text: lines.join("\n") };
+  } finally {
+    cache.close(result);
+  }
+}
+
+/** A store has metrics, a cache, or both. */
+function isAbsent(report: Report): boolean {
+  return failureName(report.result) === "NOT_FOUND" && report.text.includes("no such section");
+}
 
 const repair = Deno.args.includes("--repair");
 const files = Deno.args.filter((argument) => argument !== "--repair");
@@ -17,12 +67,16 @@ if (files.length !== 1 || files[0].startsWith("-")) {
   console.error("usage: deno task check [--repair] FILE");
   Deno.exit(2);
 }
-
-const { result, message } = check(files[0], repair);
-console.log(message.trimEnd());
-if (result < 0) {
-  console.error(`cannot check ${files[0]}: ${failureName(result)}`);
+const [file] = files;
+const present = [checkMetrics(file, repair), checkCache(file)].filter((report) =>
+  !isAbsent(report)
+);
+for (const text of new Set(present.map(({ text }) => text))) if (text !== "") console.log(text);
+const failure = present.find(({ result }) => result < 0);
+if (failure !== undefined) {
+  console.error(`cannot check ${file}: ${failureName(failure.result)}`);
   Deno.exit(2);
 }
-console.log(result === 0 ? "ok: every invariant holds" : `${result} findings`);
-Deno.exit(result === 0 ? 0 : 1);
+const findings = present.reduce((sum, { result }) => sum + result, 0);
+console.log(findings === 0 ? "ok: every invariant holds" : `${findings} findings`);
+Deno.exit(findings === 0 ? 0 : 1);
