@@ -16,8 +16,16 @@
  * @module
  */
 
+export type { GetOrSetOptions, LockOptions } from "./src/cache_async.ts";
+export type { Update } from "./src/cache_core.ts";
+export type { EntryDetails, KeyDetails } from "./src/cache_many.ts";
+export type { FastMmapOptions, Key } from "./src/cache_options.ts";
+export type { CacheStatistics } from "./src/cache_statistics.ts";
+export type { Compressor, CompressorPair } from "./src/compressors.ts";
 export { StoreError } from "./src/errors.ts";
+export type { ExpireTime } from "./src/expiry.ts";
 export type { Declaration, GaugeMode, MetricType } from "./src/families.ts";
+export { type Entries, FastMmap } from "./src/fast_mmap.ts";
 export type { MetricsHandler } from "./src/http.ts";
 export type { Labels, LabelValue, NameValidation } from "./src/labels.ts";
 export type {
@@ -39,3 +47,5 @@ export type {
 export type { NumberLike } from "./src/numbers.ts";
 export type { BucketOrder, CacheArgs, PrometheusTinySharedOptions } from "./src/options.ts";
 export { PrometheusTinyShared, sharedFile } from "./src/prometheus_tiny.ts";
+export type { Serializer, SerializerPair } from "./src/serializers.ts";
+export type { EntryInfo, SetOptions } from "./src/set_options.ts";

@@ -30,6 +30,7 @@ export interface KeyDetails {
 
 /** An entry as `getKeys(2)` tells of it. */
 export interface EntryDetails<V> extends KeyDetails {
+  /** Its value. */
   value: V | undefined;
 }
 

@@ -18,6 +18,7 @@
  * | `MISMATCH` | a metric was declared differently before |
  * | `NOT_FOUND` | there is no such thing |
  * | `LOCK_TIMEOUT` | another worker holds a lock and does not move |
+ * | `LOCKED` | a cache was used inside its own `readCb` or the function of its `getAndSet` |
  * | `CLOSED` | the store was closed |
  * | `LIBRARY`, `PLATFORM`, `PERMISSION` | the native library cannot be unpacked or loaded |
  *
