@@ -56,7 +56,7 @@ my %operations = (
   },
   cache => sub {
     my ($size, $what, $ms) = @_;
-    $cache //= Cache::FastMmap->new(cache_size => "64m", serializer => "");
+    $cache //= Cache::FastMmap->new(cache_size => "16m", serializer => "");
     my ($n, $value) = (0, "x" x $size);
     $cache->set("key$_", $value) for 0 .. 999;
     return timed($ms, 100, sub { $cache->get("key" . ($n++ % 1000)) for 1 .. $_[0] }) if $what eq "get";

@@ -40,7 +40,7 @@ async function* ofSize(
 ): AsyncGenerator<Comparison> {
   const cache = new FastMmap({
     shareFile: temporaryPath("cache"),
-    cacheSize: "64m",
+    cacheSize: "16m",
     serializer: "raw",
   });
   const value = new Uint8Array(size).fill(120);
