@@ -54,6 +54,12 @@ int help_in_child(void (*run)(void *context), void *context);
 pid_t help_spawn(void (*run)(void *context), void *context);
 int help_wait(pid_t child);
 
+/* For what only Linux has, and only some users may do: false when it cannot be done here. A tmpfs in a
+ * mount namespace of this process's own, changing it, and a pid namespace for children to come. */
+bool help_mount_tmpfs(const char *folder, const char *options);
+bool help_remount(const char *folder, bool read_only, const char *options);
+bool help_new_pid_namespace(void);
+
 /* The file as bytes, mapped, and its metrics section; help_unmap closes it. */
 typedef struct help_image {
   uint8_t *base;

@@ -7,8 +7,6 @@
 
 #include "test_store.h"
 
-#include <sched.h>
-
 static const char *path;
 static uint64_t end_ms;
 
@@ -120,7 +118,7 @@ static void hold_the_lock(void *context) {
 /* Its child is pid 1 of a namespace of its own, and holds the index's lock until a byte comes. */
 static void be_a_container(void *context) {
   int *done = context;
-  if (unshare(CLONE_NEWPID) != 0) _exit(SKIPPED);
+  if (!help_new_pid_namespace()) _exit(SKIPPED);
   pid_t child = help_spawn(hold_the_lock, NULL);
   char byte;
   if (read(done[0], &byte, 1) != 1) _exit(1);

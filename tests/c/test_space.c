@@ -2,8 +2,6 @@
 
 #include "test_store.h"
 
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 /* ---- space ---------------------------------------------------------------------------------------------- */
@@ -113,10 +111,7 @@ enum { SKIPPED = 77 };
 
 /* A tmpfs of this process's own on the test folder; it goes with the process. */
 static void mount_tmpfs(const char *how) {
-  if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-      mount("none", test_folder, "tmpfs", 0, how) == 0)
-    return;
-  _exit(SKIPPED);
+  if (!help_mount_tmpfs(test_folder, how)) _exit(SKIPPED);
 }
 
 static void in_tmpfs(const char *what, void (*run)(void *context)) {
@@ -216,7 +211,7 @@ static void overflow(void *context) {
   CHECK_EQUAL(help_check(path, 0, 0), 0);
 
   unlink(ballast); /* room again: everything goes on */
-  if (mount(NULL, test_folder, NULL, MS_REMOUNT, "size=2m") != 0) _exit(SKIPPED);
+  CHECK(help_remount(test_folder, false, "size=2m"));
   CHECK_EQUAL(pts_add((uint32_t)b, (uint32_t)h, -1), 0);
   CHECK(help_value(a, h) == 3);
   CHECK_EQUAL(pts_add((uint32_t)b, (uint32_t)h, 1), 0);
@@ -241,7 +236,7 @@ static void open_read_only(void *context) {
   mount_tmpfs("size=4m");
   const char *path = in_folder("kept");
   make_closed(path);
-  if (mount(NULL, test_folder, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0) _exit(SKIPPED);
+  CHECK(help_remount(test_folder, true, NULL));
   refused(path, PTS_E_READ_ONLY, "writable file system");
   refused(in_folder("new"), PTS_E_READ_ONLY, "writable file system");
   _exit(check_failures == 0 ? 0 : 1);
@@ -261,7 +256,7 @@ static void open_without_inodes(void *context) {
 static void no_inodes_are_told(void) { in_tmpfs("a file system without inodes", open_without_inodes); }
 
 static void open_as_nobody(void *path) {
-  if (setgid(65534) != 0 || setuid(65534) != 0) _exit(SKIPPED);
+  if (geteuid() != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(SKIPPED);
   refused(path, PTS_E_PERMISSION, "this user may write");
   _exit(check_failures == 0 ? 0 : 1);
 }
