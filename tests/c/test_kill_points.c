@@ -164,7 +164,8 @@ static void observe_half(void *context) {
 
 static void prepare_half_observed(void) {
   prepare_store();
-  CHECK_EQUAL(WEXITSTATUS(help_in_child(observe_half, NULL)), KILLED);
+  int status = help_in_child(observe_half, NULL);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
 }
 
 /* ---- the operations --------------------------------------------------------------------------------------- */

@@ -192,20 +192,38 @@ static void additions_to_shared_values_are_exact(void) {
 }
 
 /* All race to restart a removed shared value; every addition after the remove counts. */
-static pthread_barrier_t barrier;
+typedef struct meeting {
+  pthread_mutex_t mutex;
+  pthread_cond_t all_here;
+  unsigned here, round;
+} meeting;
+static meeting barrier = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
+
+/* Until all threads are here. (Not every system has pthread_barrier_t.) */
+static void meet(meeting *m) {
+  pthread_mutex_lock(&m->mutex);
+  unsigned round = m->round;
+  if (++m->here == THREADS) {
+    m->here = 0;
+    m->round++;
+    pthread_cond_broadcast(&m->all_here);
+  }
+  while (m->round == round) pthread_cond_wait(&m->all_here, &m->mutex);
+  pthread_mutex_unlock(&m->mutex);
+}
 
 static void *restart_shared(void *context) {
   worker *w = context;
   int32_t a = open_many(w->path);
   int32_t h = help_series(a, PTS_KIND_VALUE, "restarted"), k = help_series(a, PTS_KIND_VALUE, "timed");
   for (uint64_t round = 0; round < w->rounds; round++) {
-    pthread_barrier_wait(&barrier);
+    meet(&barrier);
     if (w->number == 0) expect(w, pts_remove((uint32_t)a, (uint32_t)h));
     if (w->number == 1) expect(w, pts_clear((uint32_t)a));
-    pthread_barrier_wait(&barrier);
+    meet(&barrier);
     expect(w, pts_add((uint32_t)a, (uint32_t)h, 1));
     expect(w, pts_add((uint32_t)a, (uint32_t)k, 1));
-    pthread_barrier_wait(&barrier);
+    meet(&barrier);
     w->torn += help_value(a, h) != THREADS || help_value(a, k) != THREADS;
   }
   return NULL;
@@ -217,12 +235,10 @@ static void restarts_lose_no_addition(void) {
   int32_t a = open_many(path);
   CHECK_EQUAL(pts_set((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_VALUE, "restarted"), 1), 0);
   CHECK_EQUAL(pts_set_at((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_VALUE, "timed"), 1, 1), 0);
-  CHECK_EQUAL(pthread_barrier_init(&barrier, NULL, THREADS), 0);
   for (int i = 0; i < THREADS; i++) workers[i] = (worker){.path = path, .number = i, .rounds = 300};
   run_workers(workers, restart_shared);
   for (int i = 0; i < THREADS; i++) CHECK_EQUAL(workers[i].failure, 0);
   for (int i = 0; i < THREADS; i++) CHECK_EQUAL(workers[i].torn, 0);
-  pthread_barrier_destroy(&barrier);
   pts_close((uint32_t)a);
   unlink(path);
 }
