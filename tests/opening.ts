@@ -8,15 +8,19 @@ export interface Opening {
   env?: Record<string, string>;
   /** Another module than open_library.ts. */
   module?: string;
+  /** Its arguments. */
+  args?: string[];
 }
 
 /** What a line says after the library was opened. */
 export const opened = "version 1";
 
+const openLibrary = import.meta.resolve("./open_library.ts");
+
 /** Runs it without a terminal and returns all that it printed. */
-export async function open({ flags = [], env = {}, module }: Opening): Promise<string> {
+export async function open({ flags = [], env = {}, module, args = [] }: Opening): Promise<string> {
   const output = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...flags, module ?? import.meta.resolve("./open_library.ts")],
+    args: ["run", "--quiet", ...flags, module ?? openLibrary, ...args],
     env: { ...env, NO_COLOR: "1", DENO_DIR: denoFolder },
     clearEnv: true,
     stdin: "null",
@@ -37,8 +41,8 @@ export function firstFlags(folder: string): string[] {
 const denoFolder = Deno.makeTempDirSync({ prefix: "prometheus-tiny-shared-deno-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(denoFolder, { recursive: true }));
 
-/** A temporary folder with its real path, removed when disposed. */
-export function temporaryFolder(): Disposable & { path: string } {
-  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "prometheus-tiny-shared-" }));
+/** A temporary folder with its real path, removed when disposed; dir: where, unless in the usual place. */
+export function temporaryFolder(dir?: string): Disposable & { path: string } {
+  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "prometheus-tiny-shared-", dir }));
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
