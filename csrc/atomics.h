@@ -14,6 +14,7 @@
 #define PTS_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PTS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PTS_PREFETCH(p) __builtin_prefetch(p)
+#define PTS_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #define PTS_NOINLINE __attribute__((noinline))
 
 static inline uint32_t pts_load_acquire_u32(const uint32_t *p) {

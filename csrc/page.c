@@ -181,6 +181,16 @@ static void write_entry(pts_page_entry *entry, const pts_page_new *in) {
   PTS_POINT();
 }
 
+#define EXPECTED_BYTES 512u
+
+/* The page's next entry will be written here, likely as long as the last. Lines that come now keep
+ * the next set from waiting: its lock's release is not done before all its stores are. */
+static void expect_entry(const pts_page *page, uint32_t bytes) {
+  uint32_t at = page->free_data, end = at + (bytes < EXPECTED_BYTES ? bytes : EXPECTED_BYTES);
+  if (end > page->page_size) end = page->page_size;
+  for (; at < end; at += PTS_CACHE_LINE) PTS_PREFETCH_WRITE((const uint8_t *)page->frame + at);
+}
+
 void pts_page_insert(pts_cache *c, uint32_t *slot, const pts_page_new *in) {
   pts_page *page = &c->page;
   uint32_t offset = page->free_data, old = pts_load_relaxed_u32(slot);
@@ -198,6 +208,7 @@ void pts_page_insert(pts_cache *c, uint32_t *slot, const pts_page_new *in) {
     if (old == PTS_SLOT_DELETED) page->deleted--;
   }
   store_hints(page->frame, page);
+  expect_entry(page, in->bytes + PTS_CACHE_LINE);
 }
 
 void pts_page_remove(pts_cache *c, uint32_t *slot) {
