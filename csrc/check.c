@@ -165,15 +165,20 @@ static uint32_t add_entry(checker *c, range *ranges, uint32_t count, uint32_t wo
 
 static void check_slots(checker *c, range *ranges) {
   const pts_attachment *a = c->a;
-  uint32_t count = 0;
+  uint32_t count = 0, bounds = 0;
   for (uint32_t slot = 0; slot < a->slot_count; slot++) {
     uint32_t word = pts_load_acquire_u32(&a->slots[slot]);
     if (word == 0) continue;
     pts_entry entry;
     bool whole = pts_entry_read(a, word, &entry) != NULL && entry.kind != PTS_ENTRY_DECLARATION;
     expect(c, whole, "C4: hash slot %u names no entry", slot);
+    bounds += whole && entry.kind == PTS_ENTRY_BOUNDS;
     count = add_entry(c, ranges, count, word);
   }
+  uint32_t bounds_used = pts_load_acquire_u32(&a->metrics->bounds_used);
+  expect(c, bounds <= bounds_used && bounds_used <= a->slot_count - a->max_records,
+         "C1: %u lists of bounds of %u, %u are found", bounds_used, a->slot_count - a->max_records,
+         bounds);
   for (uint32_t n = 0; n < c->used; n++)
     if (a->records[n].kind == PTS_KIND_FAMILY)
       count = add_entry(c, ranges, count, pts_load_acquire_u32(&a->records[n].extra));

@@ -200,10 +200,14 @@ void pts_index_repair(pts_attachment *a) {
     cover_record(a, record);
     cover_entry(a, record->entry);
   }
+  uint32_t bounds = 0;
   for (uint32_t slot = 0; slot < a->slot_count; slot++) {
     uint32_t word = pts_load_relaxed_u32(&a->slots[slot]);
+    pts_entry entry;
     if (word) cover_entry(a, word);
+    bounds += pts_entry_read(a, word, &entry) && entry.kind == PTS_ENTRY_BOUNDS;
   }
+  pts_store_relaxed_u32(&a->metrics->bounds_used, bounds);
   /* A record that was published without its slot can only be the last one. */
   const pts_record *last = used ? pts_record_at(a, used - 1) : NULL;
   if (last) pts_index_publish(a, last->entry);

@@ -205,13 +205,13 @@ static int32_t bounds_for(pts_attachment *a, const double *bounds, uint32_t coun
   pts_wanted wanted = bounds_wanted(bounds, count);
   *word = pts_index_find(a, &wanted);
   if (*word) return 0;
-  uint32_t used = a->metrics->bounds_used;
+  uint32_t used = pts_load_relaxed_u32(&a->metrics->bounds_used);
   if (used >= a->slot_count - a->max_records) return PTS_E_SERIES_FULL;
   wanted.head.hash = pts_index_hash(a, &wanted);
   int32_t code = pts_index_append(a, &wanted, word);
   if (code != 0) return code;
   PTS_POINT();
-  a->metrics->bounds_used = used + 1;
+  pts_store_relaxed_u32(&a->metrics->bounds_used, used + 1);
   PTS_POINT();
   return pts_index_publish(a, *word);
 }

@@ -127,6 +127,8 @@ static void damaged_counts_are_found(void) {
   FOUND(&p, m->text_mark, 0, "C1");
   FOUND(&p, m->cells_used, 8, "C1");
   FOUND(&p, m->cells_used, 16, "C5");
+  FOUND(&p, m->bounds_used, 0, "C1");
+  FOUND(&p, m->bounds_used, UINT32_MAX, "C1");
   FOUND(&p, m->workers_high, 0, "C1");
   FOUND(&p, m->workers_high, 1000, "C1");
   FOUND(&p, p.image.workers[1].mark, UINT64_MAX, "C7");
@@ -228,6 +230,29 @@ static void damaged_slots_and_blocks_are_found(void) {
   unlink(p.path);
 }
 
+/* ---- what repair mends ----------------------------------------------------------------------------------- */
+
+/* Hints that were broken are counted again from what is there. */
+static void broken_hints_are_mended(void) {
+  planted p = make_planted("hints");
+  pts_metrics *m = p.image.metrics;
+  uint64_t text = m->text_used, cells = m->cells_used;
+  uint32_t bounds = m->bounds_used, last = p.image.records[m->records_used - 1].entry;
+  uint32_t slot = 0;
+  while (p.image.slots[slot] != last) slot++;
+  m->text_used = 8;
+  m->cells_used = 64;
+  m->bounds_used = UINT32_MAX;
+  p.image.slots[slot] = 0; /* as a killed insertion leaves it */
+  CHECK_EQUAL(help_check(p.path, PTS_CHECK_REPAIR, 0), 0);
+  CHECK_EQUAL(m->text_used, text);
+  CHECK(m->cells_used <= cells && m->cells_used + 64 >= cells);
+  CHECK_EQUAL(m->bounds_used, bounds);
+  CHECK_EQUAL(p.image.slots[slot], last);
+  help_unmap(&p.image);
+  unlink(p.path);
+}
+
 /* ---- and whatever it is, nobody crashes --------------------------------------------------------------- */
 
 /* The words that a random one replaces: the small regions often, shards seldom. */
@@ -302,6 +327,7 @@ static const test_case tests[] = {
     {"damaged records are found", damaged_records_are_found},
     {"damaged texts are found", damaged_texts_are_found},
     {"damaged slots and blocks are found", damaged_slots_and_blocks_are_found},
+    {"broken hints are mended", broken_hints_are_mended},
     {"no bytes crash anybody", no_bytes_crash_anybody},
 };
 
