@@ -1,0 +1,84 @@
+// The cache between processes: values that only one of them computes, and locks whose holders are killed.
+
+import assert from "node:assert/strict";
+import { FastMmap } from "../mod.ts";
+import { temporaryFile } from "./caching.ts";
+import { CacheProcess } from "./cache_processes.ts";
+import type { ThreadTask } from "./cache_thread.ts";
+import { killHolders } from "./lock_killing.ts";
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for a value; it must come within a time. */
+async function appears<V>(cache: FastMmap<V>, key: string, withinMs: number): Promise<V> {
+  const from = performance.now();
+  while (true) {
+    const value = cache.get(key);
+    if (value !== undefined) return value;
+    assert.ok(performance.now() - from < withinMs, `no ${key} within ${withinMs} ms`);
+    await sleep(2);
+  }
+}
+
+Deno.test("getOrSet: 8 processes ask 1,000 times each for a slow key, the loader runs once", async () => {
+  using file = temporaryFile();
+  using cache = new FastMmap<number>({ shareFile: file.path });
+  const processes = await CacheProcess.startAll(8, file.path, "ask");
+  cache.set("start", 1);
+  for (const process of processes) {
+    await process.done();
+    assert.deepEqual(process.said, []);
+  }
+  assert.equal(cache.get("loads"), 1);
+  assert.equal(cache.get("slow"), 42);
+});
+
+Deno.test("getOrSet: when the loading process is killed, exactly one other takes over within 1 s", async () => {
+  using file = temporaryFile();
+  using cache = new FastMmap<number>({ shareFile: file.path });
+  const processes = await CacheProcess.startAll(8, file.path, "takeOver");
+  cache.set("start", 1);
+  const first = await appears(cache, "loader 1", 10_000);
+  await sleep(200); // the others wait
+  assert.equal(cache.get("loads"), 1);
+  const loader = processes.find(({ pid }) => pid === first);
+  assert.ok(loader, "the loader is one of them");
+  await loader.kill();
+  const second = await appears(cache, "loader 2", 1000);
+  assert.notEqual(second, first);
+  for (const process of processes) {
+    if (process === loader) continue;
+    await process.done();
+    assert.deepEqual(process.said, ["value 2"]);
+  }
+  assert.equal(cache.get("loads"), 2);
+});
+
+Deno.test({
+  name: "withLock: 8 processes killed at random, never two holders",
+  ignore: Deno.build.os !== "linux", // they look into /proc to see who runs
+  async fn() {
+    const { kills, entries, longestWaitMs } = await killHolders(4, 100);
+    assert.ok(kills >= 4 && entries > 50, `${kills} kills, ${entries} entries`);
+    // Beyond what a busy machine makes everybody wait; the soak test looks closer.
+    assert.ok(longestWaitMs < 1000, `${longestWaitMs} ms`);
+  },
+});
+
+Deno.test("entries and page locks are shared between threads", async () => {
+  using file = temporaryFile();
+  using cache = new FastMmap<number>({ shareFile: file.path, numPages: 3 });
+  const threads = 4;
+  const turns = 2000;
+  await Promise.all(Array.from({ length: threads }, () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const worker = new Worker(import.meta.resolve("./cache_thread.ts"), { type: "module" });
+    worker.onmessage = () => resolve();
+    worker.onerror = (event) => reject(new Error(event.message));
+    worker.postMessage({ shareFile: file.path, turns } satisfies ThreadTask);
+    return promise.finally(() => worker.terminate());
+  }));
+  assert.equal(cache.get("count"), threads * turns);
+  assert.equal(cache.getKeys().length, 51);
+  assert.equal(cache.getStatistics().damage, 0);
+});

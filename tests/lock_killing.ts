@@ -1,0 +1,56 @@
+// Worker processes that take one lock, and are killed at random.
+
+import assert from "node:assert/strict";
+import { FastMmap } from "../mod.ts";
+import { temporaryFile } from "./caching.ts";
+import { CacheProcess } from "./cache_processes.ts";
+
+const workers = 8;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What was seen. */
+export interface Killing {
+  kills: number;
+  entries: number;
+  /** The longest time from a parent's knowledge of a death to the next entry, in milliseconds. */
+  longestWaitMs: number;
+}
+
+/** Kills one of the workers every so often, for some seconds; never are there two holders. */
+export async function killHolders(seconds: number, everyMs: number): Promise<Killing> {
+  using file = temporaryFile();
+  using cache = new FastMmap<number>({ shareFile: file.path });
+  const processes = await CacheProcess.startAll(workers, file.path, "lock");
+  const said: string[] = [];
+  const result: Killing = { kills: 0, entries: 0, longestWaitMs: 0 };
+  const entries = () => cache.get("entries") ?? 0;
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    await sleep(everyMs);
+    const index = Math.floor(Math.random() * workers);
+    const victim = processes[index];
+    await victim.kill();
+    said.push(...victim.said);
+    result.kills++;
+    result.longestWaitMs = Math.max(result.longestWaitMs, await nextEntry(entries));
+    processes[index] = await CacheProcess.start(file.path, "lock");
+  }
+  cache.set("stop", 1);
+  for (const process of processes) {
+    await process.done();
+    said.push(...process.said);
+  }
+  assert.deepEqual(said, []);
+  result.entries = entries();
+  return result;
+}
+
+async function nextEntry(entries: () => number): Promise<number> {
+  const before = entries();
+  const from = performance.now();
+  while (entries() === before) {
+    assert.ok(performance.now() - from < 10_000, "nobody gets the lock any more");
+    await sleep(1);
+  }
+  return performance.now() - from;
+}
