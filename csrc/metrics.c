@@ -26,13 +26,14 @@ static void draw_geometry(pts_metrics *g, uint64_t capacity, uint32_t max_worker
   g->max_records = (uint32_t)(capacity / BYTES_PER_RECORD);
   g->slot_count = g->max_records + g->max_records / 2 + 1;
   g->text_size = aligned(capacity);
-  g->shard_size = aligned(capacity / SHARD_PART);
+  g->shard_stride = aligned(capacity / SHARD_PART);
+  g->shard_size = g->shard_stride - PTS_SHARD_SKEWS * PTS_CACHE_LINE;
   g->workers_at = PTS_WORKERS_AT;
   g->slots_at = aligned(g->workers_at + (uint64_t)(max_workers + 1) * sizeof(pts_worker));
   g->records_at = aligned(g->slots_at + (uint64_t)g->slot_count * sizeof(uint32_t));
   g->text_at = aligned(g->records_at + (uint64_t)g->max_records * sizeof(pts_record));
   g->shards_at = g->text_at + g->text_size;
-  g->size = g->shards_at + (uint64_t)(max_workers + 1) * g->shard_size;
+  g->size = g->shards_at + (uint64_t)(max_workers + 1) * g->shard_stride;
 }
 
 /* Everything follows from two numbers, so the file's geometry is right exactly if it is what these
@@ -101,6 +102,7 @@ static int32_t recognise(pts_attachment *a, const pts_options *options, pts_mess
   a->shards = a->session.store.section + g.shards_at;
   a->text_size = g.text_size;
   a->shard_size = g.shard_size;
+  a->shard_stride = g.shard_stride;
   a->slot_count = g.slot_count;
   a->max_records = g.max_records;
   a->generation = &metrics->generation;

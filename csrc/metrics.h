@@ -51,7 +51,7 @@ typedef struct pts_attachment {
   uint8_t *text;
   uint8_t *shards;
   /* Geometry as checked when attaching: the file's copy is not believed again. */
-  uint64_t text_size, shard_size;
+  uint64_t text_size, shard_size, shard_stride;
   uint32_t slot_count, max_records;
   /* This thread's. */
   uint64_t *generation; /* of the store, in the file */
@@ -87,7 +87,7 @@ void pts_damage(pts_attachment *attachment);
 
 /* A shard's first byte. */
 static inline uint8_t *pts_shard(const pts_attachment *a, uint32_t slot) {
-  return a->shards + (uint64_t)slot * a->shard_size;
+  return a->shards + PTS_SHARD_AT(0, a->shard_stride, slot);
 }
 /* The bytes of a shard that may be touched, as told by its owner; checked. */
 uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot);

@@ -207,7 +207,8 @@ static uint32_t slot_of(const planted *p, const pts_record *record) {
 }
 
 static uint64_t *block_of(const planted *p, uint32_t shard, uint32_t place) {
-  return (uint64_t *)(void *)(p->image.shards + shard * p->image.metrics->shard_size) + place;
+  uint64_t at = PTS_SHARD_AT(0, p->image.metrics->shard_stride, shard);
+  return (uint64_t *)(void *)(p->image.shards + at) + place;
 }
 
 static void damaged_slots_and_blocks_are_found(void) {
@@ -275,7 +276,7 @@ static uint64_t random_place(const planted *p, uint64_t *random) {
     return (uint64_t)(p->image.text - p->image.base) + within % (m->text_used % 20000 + 8);
   default:
     return (uint64_t)(p->image.shards - p->image.base) +
-           within % 3 * m->shard_size % (p->image.size / 2) + within % 5000;
+           within % 3 * m->shard_stride % (p->image.size / 2) + within % 5000;
   }
 }
 

@@ -129,7 +129,7 @@ static void find_metrics(void) {
   add_region(at + m->records_at, ((uint64_t)m->records_used + 2) * sizeof(pts_record));
   add_region(at + m->text_at, m->text_used + 64);
   for (uint32_t slot = 0; slot <= m->max_workers; slot++)
-    add_region(at + m->shards_at + slot * m->shard_size, m->cells_used + 64);
+    add_region(at + PTS_SHARD_AT(m->shards_at, m->shard_stride, slot), m->cells_used + 64);
 }
 
 static void find_cache(void) {
