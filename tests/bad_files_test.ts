@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { chownSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PrometheusTinyShared, StoreError } from "../mod.ts";
+import { canMount, denoRun, mountReason, output, withMounts } from "./mounting.ts";
 import { temporaryFolder } from "./opening.ts";
 
 const isWindows = Deno.build.os === "windows";
-const isLinux = Deno.build.os === "linux";
 const isRoot = !isWindows && Deno.uid() === 0;
 const nobody = 65534;
 
@@ -168,48 +168,7 @@ Deno.test({
 
 // ---- with another user, file system or limit: in a process of its own
 
-const child = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-check",
-  "--allow-all",
-  fileURLToPath(import.meta.resolve("./open_store.ts")),
-];
-
-/** What a command prints; a script of sh gets the child's command as "$@". */
-function output(command: string[], env: Record<string, string> = {}): string {
-  const { stdout, stderr } = new Deno.Command(command[0], {
-    args: command.slice(1),
-    env: { ...env, NO_COLOR: "1" },
-    stdin: "null",
-  }).outputSync();
-  const decoder = new TextDecoder();
-  return (decoder.decode(stdout) + decoder.decode(stderr)).trim();
-}
-
-function works(command: string[]): boolean {
-  try {
-    return new Deno.Command(command[0], {
-      args: command.slice(1),
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-const mounting = ["unshare", ...(isRoot ? ["-m"] : ["-r", "-m"]), "sh", "-c"];
-const canMount = isLinux && works([...mounting, "mount -t tmpfs none /mnt"]);
-const mountReason = canMount ? "" : " (cannot mount here)";
-
-/** Runs a script with a temporary folder $0 to mount on, where "$@" runs open_store.ts. */
-function withMounts(script: string): string[] {
-  using folder = temporaryFolder();
-  return output([...mounting, script, folder.path, ...child]).split("\n");
-}
+const child = denoRun(fileURLToPath(import.meta.resolve("./open_store.ts")));
 
 Deno.test({
   name: "bad files: a read-only file system is READ_ONLY, with a store on it or not" + mountReason,
@@ -218,6 +177,7 @@ Deno.test({
     const lines = withMounts(
       'mount -t tmpfs none "$0" && "$@" "$0/old" && mount -o remount,ro "$0" || exit 1; ' +
         '"$@" "$0/old"; "$@" "$0/new"; ls "$0"; mount -o remount,rw "$0"; "$@" "$0/old"',
+      child,
     );
     assert.equal(lines[0], "opened: opened_total 1");
     const message =
@@ -234,6 +194,7 @@ Deno.test({
   fn() {
     const lines = withMounts(
       'mount -t tmpfs -o size=64k none "$0" || exit 1; "$@" "$0/metrics"; ls -A "$0" | wc -l',
+      child,
     );
     assert.match(lines[0], /^NO_SPACE: cannot .*no space left.*; free some space, choose another/);
     assert.equal(lines[1], "0");
