@@ -150,11 +150,14 @@ bool pts_cache_plan_drops_dirty(const pts_cache *c) {
   return false;
 }
 
+/* NULL only when somebody else writes into a frame that is nobody's but ours. */
 static uint32_t *empty_slot(pts_frame *frame, uint32_t num_slots, uint32_t hash) {
   uint32_t *slots = pts_frame_slots(frame), at = hash % num_slots;
-  while (slots[at] != PTS_SLOT_EMPTY)
+  for (uint32_t i = 0; i < num_slots; i++) {
+    if (pts_load_relaxed_u32(&slots[at]) == PTS_SLOT_EMPTY) return &slots[at];
     if (++at == num_slots) at = 0;
-  return &slots[at];
+  }
+  return NULL;
 }
 
 void pts_cache_plan_apply(pts_cache *c) {
@@ -168,8 +171,10 @@ void pts_cache_plan_apply(pts_cache *c) {
     uint32_t bytes = bytes_of(&look);
     /* Entries that damage made overlap may be more than the page holds: the rest is lost. */
     if (bytes > c->page_size - hints.free_data) break;
+    uint32_t *slot = empty_slot(frame, plan->num_slots, look.hash);
+    if (!slot) break;
     pts_copy_across(pts_frame_entry(frame, hints.free_data), look.entry, bytes);
-    pts_store_relaxed_u32(empty_slot(frame, plan->num_slots, look.hash), hints.free_data);
+    pts_store_relaxed_u32(slot, hints.free_data);
     hints.free_data += bytes;
     hints.used++;
     PTS_POINT();
