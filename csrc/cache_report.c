@@ -4,6 +4,9 @@
 #include "cache.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+uint32_t pts_cache_clock(void) { return (uint32_t)time(NULL); }
 
 /* ---- shape ----------------------------------------------------------------------------------- */
 

@@ -238,6 +238,9 @@ PTS_EXPORT int32_t pts_cache_named_release(uint32_t cache, uint32_t holder);
 
 /* ---- the cache about itself ------------------------------------------------------------------ */
 
+/* The system's cheapest clock, for `now`: seconds since 1970, a few milliseconds late. */
+PTS_EXPORT uint32_t pts_cache_clock(void);
+
 typedef struct pts_cache_statistics {
   uint64_t reads, hits;    /* since the last clearing; of caches with PTS_CACHE_COUNT_READS */
   uint64_t writes;         /* entries stored */

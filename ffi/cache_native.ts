@@ -586,6 +586,11 @@ export function namedRelease(cache: number, holder: number): number {
 
 // ---- the cache about itself
 
+/** pts_cache_clock: an eighth of the time that `Date.now()` takes. */
+export function clock(): number {
+  return library.pts_cache_clock();
+}
+
 /** The members of pts_cache_statistics, in their order; each is a u64. */
 export const statisticsMembers = [
   "reads",

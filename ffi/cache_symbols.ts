@@ -189,6 +189,7 @@ export const cacheSymbols = {
     ],
     result: "i32",
   },
+  pts_cache_clock: { parameters: [], result: "u32" },
   pts_cache_statistics_read: {
     parameters: [
       "u32", // uint32_t cache

@@ -5,6 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { clock as systemClock } from "../ffi/cache_native.ts";
 import { type Compression, compression, type Compressor } from "./compressors.ts";
 import { defaultLifetime, type ExpireTime } from "./expiry.ts";
 import { shown } from "./labels.ts";
@@ -272,8 +273,6 @@ function isWriteBack(action: unknown): boolean {
     `writeAction must be "write_through" or "write_back", not ${shown(action)}`,
   );
 }
-
-const systemClock = () => Math.floor(Date.now() / 1000);
 
 /** A clock of the caller's, of which only sensible seconds get to the library. */
 function clock(now: (() => number) | undefined): () => number {
