@@ -13,7 +13,7 @@
 #define DEFAULT_WORKERS 256u
 #define LARGEST_PAGES (1u << 22)
 #define SMALLEST_PAGE 256u
-#define LARGEST_PAGE (1u << 29)
+#define LARGEST_PAGE (1u << 30)
 #define LARGEST_SIZE (1ull << 44)
 #define SMALLEST_ENTRY 32u
 
@@ -58,7 +58,7 @@ static void draw_geometry(pts_cache_header *g, const shape *s) {
 static const char *shape_fault(const shape *s) {
   if (s->num_pages == 0 || s->num_pages > LARGEST_PAGES) return "numPages must be 1 to 4194304";
   if (s->page_size < SMALLEST_PAGE || s->page_size > LARGEST_PAGE)
-    return "pageSize must be 256 bytes to 512 MiB";
+    return "pageSize must be 256 bytes to 1 GiB";
   if (s->start_slots == 0) return "startSlots must be at least 1";
   if (pts_page_capacity(s->page_size, s->start_slots) < SMALLEST_ENTRY)
     return "startSlots leaves no room in a page: a slot takes 4 bytes of pageSize, the header 32";
