@@ -1,6 +1,6 @@
 /**
- * Prometheus metrics that all workers on a machine share: processes and threads, with no master, no
- * messages and no server.
+ * Prometheus metrics and a cache that all workers on a machine share: processes and threads, with no
+ * master, no messages and no server.
  *
  * ```ts
  * import { PrometheusTinyShared, sharedFile } from "prometheus-tiny-shared";
@@ -11,6 +11,15 @@
  * requests.inc({ method: "GET" });
  * assert.match(prom.format(), /requests_total\{method="GET"\} 1/); // or Deno.serve(prom.handler())
  * prom.close();
+ * ```
+ *
+ * ```ts
+ * import { FastMmap, sharedFile } from "prometheus-tiny-shared";
+ * import assert from "node:assert/strict";
+ *
+ * using cache = new FastMmap<string>({ shareFile: sharedFile("my-service-cache"), expireTime: "10m" });
+ * const page = await cache.getOrSet("/", () => "rendered once for all workers");
+ * assert.equal(cache.get("/"), page);
  * ```
  *
  * @module

@@ -125,6 +125,9 @@ export class CacheStore {
       case "LOCK_TIMEOUT":
         return `${text}. A worker that holds the page's lock is stopped (SIGSTOP, a debugger), ` +
           `starved, or in a long readCb or getAndSet; end it or let it go on`;
+      case "NOT_FOUND":
+        return `its file was removed, or replaced by initFile, since it was opened; open the cache ` +
+          `again to share locks by name with other workers`;
       case "NO_SPACE":
         return `${text}. Free space on its file system, or keep it on another one`;
       case "TOO_LONG":

@@ -440,7 +440,8 @@ export class FastMmap<V = unknown> implements Disposable, Iterable<Key> {
 
   /**
    * Runs a function while no other worker on the machine runs one under the same name. The system
-   * frees the lock when its holder ends, however it ends. Two names may, rarely, share a lock.
+   * frees the lock when its holder ends, however it ends. A lock that is held cannot be taken again by its
+   * holder. Two names may, rarely, share a lock.
    *
    * @param name what to lock; it has nothing to do with keys
    * @param work the function

@@ -345,3 +345,12 @@ Deno.test("FastMmap.lock() times out, and its lock may be disposed twice", async
   await assert.rejects(one.lock("name", { timeout: -1 }), RangeError);
   await assert.rejects(one.lock(5 as never), /must be a string/);
 });
+
+Deno.test("FastMmap.lock() says that the file it needs is gone", async () => {
+  using cache = textCache();
+  Deno.removeSync(cache.shareFile);
+  await assert.rejects(
+    cache.lock("name", { timeout: 0 }),
+    (error) => code("NOT_FOUND")(error) && /removed, or replaced/.test((error as Error).message),
+  );
+});
