@@ -129,7 +129,8 @@ static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
   bool current = block_is_current(a, h, tag);
   if (!current) start_block(a, h, tag, first);
   if (h->kind == PTS_KIND_HISTOGRAM)
-    remember(h, head, generation, h->own, PTS_FAST_OBSERVE);
+    remember(h, head, generation, h->own,
+             h->fast & PTS_FAST_UNDECLARED ? PTS_FAST_UNDECLARED : PTS_FAST_OBSERVE);
   else
     remember(h, head, generation, h->own + value_cell(h),
              h->kind == PTS_KIND_LIVE ? PTS_FAST_ADD | PTS_FAST_SET : PTS_FAST_ADD);
@@ -387,6 +388,7 @@ int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
   if (PTS_UNLIKELY(!h)) return no_handle(attachment);
   if (PTS_UNLIKELY(h->kind != PTS_KIND_HISTOGRAM)) return PTS_E_INVALID;
   if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) {
+    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
     int32_t code = own_block(a, h, 0);
     if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
   }

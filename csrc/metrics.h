@@ -19,8 +19,9 @@
 
 #include "session.h"
 
-/* What a handle's cell may be used for without another look. */
-enum { PTS_FAST_ADD = 1, PTS_FAST_SET = 2, PTS_FAST_OBSERVE = 4 };
+/* What a handle's cell may be used for without another look; or that each observation looks whether
+ * the family, which was not declared when the series was looked up, is by now. */
+enum { PTS_FAST_ADD = 1, PTS_FAST_SET = 2, PTS_FAST_OBSERVE = 4, PTS_FAST_UNDECLARED = 8 };
 
 /* What a thread keeps of a series that it has looked up: everything here is checked. */
 typedef struct pts_handle {
@@ -140,6 +141,8 @@ uint32_t pts_family_part_count(const pts_attachment *a, const pts_record *family
 /* Under the index lock: room for a block in every shard. */
 int32_t pts_place_reserve(pts_attachment *a, uint32_t words, uint32_t *place);
 uint64_t *pts_series_lock_of(const pts_attachment *a, const pts_record *record);
+/* Whether the family of a series is declared by now. */
+bool pts_series_declared(const pts_attachment *a, const pts_record *record);
 /* A generation of this series that was never used. */
 uint32_t pts_generation_draw(pts_record *record);
 

@@ -169,6 +169,8 @@ PTS_EXPORT int32_t pts_add(uint32_t attachment, uint32_t handle, double amount);
 PTS_EXPORT int32_t pts_set(uint32_t attachment, uint32_t handle, double value);
 /* With a timestamp in milliseconds; a later pts_set erases it, pts_add keeps it. */
 PTS_EXPORT int32_t pts_set_at(uint32_t attachment, uint32_t handle, double value, double timestamp_ms);
+/* PTS_E_MISMATCH: the family was declared since this series of it was looked up, perhaps with other
+ * bounds; look it up again. */
 PTS_EXPORT int32_t pts_observe(uint32_t attachment, uint32_t handle, double value);
 /* Makes the series exist with the value it would start from (0, or no observations). */
 PTS_EXPORT int32_t pts_touch(uint32_t attachment, uint32_t handle);

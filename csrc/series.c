@@ -250,9 +250,17 @@ static int32_t find_series(const pts_attachment *a, pts_wanted *wanted, const do
   return record_of(a, wanted, number);
 }
 
+bool pts_series_declared(const pts_attachment *a, const pts_record *record) {
+  uint32_t family = pts_load_relaxed_u32(&record->family);
+  return family < a->max_records && pts_load_acquire_u32(&a->records[family].extra) != 0;
+}
+
 static int32_t make_handle(pts_attachment *a, uint32_t number, uint32_t kind) {
   pts_handle *h = &a->handles[number];
-  if (h->record) return (int32_t)number;
+  if (h->record) {
+    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) h->fast = 0;
+    return (int32_t)number;
+  }
   pts_record copy = copy_of(&a->records[number]); /* record_of looked it up: below max_records */
   if (copy.kind != kind || !words_hold(a, &copy)) return PTS_E_DAMAGED;
   if (copy.kind == PTS_KIND_HISTOGRAM) {
@@ -260,6 +268,7 @@ static int32_t make_handle(pts_attachment *a, uint32_t number, uint32_t kind) {
     h->bounds = pts_record_bounds(a, &copy, &count);
     if (!h->bounds) return PTS_E_DAMAGED;
     h->bound_count = (uint16_t)count;
+    if (!pts_series_declared(a, &copy)) h->fast = PTS_FAST_UNDECLARED;
   }
   h->place = copy.place;
   h->words = copy.words;

@@ -9,7 +9,7 @@
  */
 
 import * as native from "../ffi/native.ts";
-import { StoreError } from "./errors.ts";
+import { failures, StoreError } from "./errors.ts";
 import { defaultBuckets, type Families, type Family } from "./families.ts";
 import {
   checkMetricName,
@@ -128,13 +128,30 @@ export class Updates {
 
   #observeSlowly(name: string, value: number, labels: MaybeLabels): void {
     const { pairs, silent } = this.#resolve(name, labels);
+    const key = seriesKey(name, pairs, "le");
+    let { handle, result } = this.#observeFirst(name, key, value);
+    // Another worker declared it in between: once, since a declaration never changes.
+    if (result === failures.MISMATCH[0]) {
+      ({ handle, result } = this.#observeFirst(name, key, value));
+    }
+    if (handle >= 0 && silent) this.#histograms.put(name, labels, handle);
+    this.#done(name, result);
+  }
+
+  #observeFirst(name: string, key: native.SeriesKey, value: number) {
+    const { families } = this.#context;
+    const { attachment } = this.#store;
+    const family = families.find(name);
     const handle = this.#store.seriesForUpdate(
       native.Kind.histogram,
-      seriesKey(name, pairs, "le"),
-      this.#context.families.find(name)?.buckets ?? defaultBuckets,
+      key,
+      family?.buckets ?? defaultBuckets,
     );
-    if (handle >= 0 && silent) this.#histograms.put(name, labels, handle);
-    this.#done(name, handle < 0 ? handle : native.observe(this.#store.attachment, handle, value));
+    if (handle < 0) return { handle, result: handle };
+    // C sees to it that what is declared after this look-up is found; this is for what was before.
+    const late = family === undefined && families.find(name) !== undefined;
+    const result = late ? failures.MISMATCH[0] : native.observe(attachment, handle, value);
+    return { handle, result };
   }
 
   // ---- enums

@@ -92,21 +92,30 @@ async function* lines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGen
   }
 }
 
-/** Ours, in the peers' order of buckets. */
+/** Ours, in the peers' order of buckets: one object, or several on one file that take turns. */
 export class Ours implements Player, Disposable {
-  #prom: PrometheusTinyShared | undefined;
+  readonly #folder = Deno.makeTempDirSync({ prefix: "prometheus-tiny-shared-" });
+  readonly #objects: number;
+  #proms: PrometheusTinyShared[] = [];
   #calls = 0;
   #warnings: Answer["warnings"] = [];
   #deaths: Answer["deaths"] = [];
 
+  constructor(objects = 1) {
+    this.#objects = objects;
+  }
+
   begin(defaultLabels: DefaultLabels): Promise<Answer> {
-    this.#prom?.close();
+    this.#close();
     this.#calls = 0;
-    this.#prom = new PrometheusTinyShared({
-      defaultLabels,
-      bucketOrder: "lexical",
-      onWarning: (text) => this.#warnings.push([this.#calls, text]),
-    });
+    this.#proms = Array.from({ length: this.#objects }, (_, i) =>
+      new PrometheusTinyShared({
+        filename: `${this.#folder}/metrics`,
+        initFile: i === 0,
+        defaultLabels,
+        bucketOrder: "lexical",
+        onWarning: (text) => this.#warnings.push([this.#calls, text]),
+      }));
     return this.replay([]);
   }
 
@@ -122,12 +131,16 @@ export class Ours implements Player, Disposable {
       }
       this.#calls++;
     }
-    const text = this.#prom!.format();
+    const text = this.#inTurn().format();
     return Promise.resolve({ text, warnings: this.#warnings, deaths: this.#deaths });
   }
 
+  #inTurn(): PrometheusTinyShared {
+    return this.#proms[this.#calls % this.#objects];
+  }
+
   #make([method, name, ...rest]: Call): void {
-    const prom = this.#prom!;
+    const prom = this.#inTurn();
     // deno-lint-ignore no-explicit-any -- the calls are what a program without types would make
     const [first, second, third] = rest.map((argument) => argument ?? undefined) as any[];
     switch (method) {
@@ -154,8 +167,13 @@ export class Ours implements Player, Disposable {
     }
   }
 
+  #close(): void {
+    for (const prom of this.#proms) prom.close();
+  }
+
   [Symbol.dispose](): void {
-    this.#prom?.close();
+    this.#close();
+    Deno.removeSync(this.#folder, { recursive: true });
   }
 }
 

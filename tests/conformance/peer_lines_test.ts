@@ -340,6 +340,19 @@ Deno.test("PEERS 19: handles on one file see each other at once; values outlive 
   assert.equal(later.format(), "# HELP a A.\na 2\n");
 });
 
+Deno.test("PEERS 19: a histogram's buckets are those that another handle declared a moment ago", () => {
+  using file = temporaryFile();
+  using one = peerLike(file);
+  using other = peerLike(file);
+  for (let i = 0; i < 2; i++) one.histogramObserve("h", 3, { a: "b" });
+  one.clear();
+  other.declare("h", { buckets: [1, 5] });
+  for (let i = 0; i < 2; i++) one.histogramObserve("h", 3, { a: "b" });
+  const bucket = (le: string, count: number) => `h_bucket{a="b",le="${le}"} ${count}`;
+  const totals = ['h_count{a="b"} 2', 'h_sum{a="b"} 6'];
+  assert.equal(one.format(), text(bucket("1", 0), bucket("5", 2), bucket("+Inf", 2), ...totals));
+});
+
 Deno.test("PEERS 20: no filename gives a store of its own that leaves no file", () => {
   const { TMPDIR } = Deno.env.toObject();
   const entries = () => [...Deno.readDirSync(TMPDIR ?? "/tmp"), ...shared()].map((e) => e.name);
