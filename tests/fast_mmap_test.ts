@@ -262,6 +262,67 @@ Deno.test("a file may be opened twice in one thread", () => {
   assert.equal(one.getStatistics().workersLive, 2);
 });
 
+Deno.test("FastMmap's callbacks may use another cache of the thread", () => {
+  using under = textCache();
+  const copy = (text: string) => {
+    under.set("busy", text.toUpperCase().repeat(3));
+    return under.get("busy") === undefined ? "" : text;
+  };
+  const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+  using cache = textCache({
+    numPages: 1,
+    pageSize: 4096,
+    writeAction: "write_back",
+    writeCb: (_, key, value) => void under.set(key, copy(value!)),
+    readCb: (_, key) => under.get(key),
+    serializer: [
+      (value) => encoder.encode(copy(value)),
+      (bytes) => copy(decoder.decode(bytes)),
+    ],
+  });
+  const entries = new Map<string, string>();
+  for (let i = 0; i < 200; i++) {
+    const [key, value] = [`key ${i}`, `${i} `.repeat(30)];
+    entries.set(key, value);
+    assert.ok(i % 2 === 0 ? cache.set(key, value) : cache.getAndSet(key, () => [value])[1]);
+  }
+  for (const { key, value } of cache.getKeys(2)) assert.equal(value, entries.get(key as string));
+  const there = cache.multiGet([...entries.keys()]);
+  for (const [key, value] of there) assert.equal(value, entries.get(key as string));
+  assert.ok(there.size > 10 && there.size < 100);
+  for (const [key, value] of entries) assert.equal(cache.get(key), value, key);
+});
+
+Deno.test("FastMmap.getAndSet() with allowRecursive is atomic after readCb has used the cache", () => {
+  using cache: ReturnType<typeof textCache> = textCache({
+    allowRecursive: true,
+    readCb: (_, key) => (cache.set("seen", String(key)), "read"),
+  });
+  assert.deepEqual(cache.getAndSet("key", (_key, value) => [`${value}, changed`]), [
+    "read, changed",
+    true,
+  ]);
+  assert.equal(cache.get("seen"), "key");
+  assert.throws(() => cache.getAndSet("key", () => void cache.get("seen")), /already locked/);
+  assert.deepEqual(cache.getAndRemove("another"), ["read", true]);
+});
+
+Deno.test("FastMmap writes an entry back once, whichever of two objects evicts it", () => {
+  const calls = new Calls();
+  const options = {
+    numPages: 1,
+    pageSize: 4096,
+    writeAction: "write_back",
+    writeCb: calls.writeCb,
+  } as const;
+  using one = textCache(options);
+  using other = textCache({ ...options, shareFile: one.shareFile });
+  const keys = Array.from({ length: 300 }, (_, i) => `key ${i}`);
+  keys.forEach((key, i) => assert.ok((i % 2 === 0 ? one : other).set(key, "x".repeat(100))));
+  one.empty();
+  assert.deepEqual(calls.take().map(([, key]) => key).sort(), keys.sort());
+});
+
 // ---- what waits
 
 Deno.test("FastMmap.getOrSet() loads once for many callers, and stores with its expiry", async () => {
