@@ -65,6 +65,18 @@ Deno.test({
   },
 });
 
+Deno.test("withLock: the lock of a terminated thread is free", async () => {
+  using file = temporaryFile();
+  using cache = new FastMmap<number>({ shareFile: file.path });
+  const worker = new Worker(import.meta.resolve("./cache_thread.ts"), { type: "module" });
+  const locked = new Promise((resolve) => worker.onmessage = resolve);
+  worker.postMessage({ shareFile: file.path, turns: 0, keeps: "name" } satisfies ThreadTask);
+  await locked;
+  await assert.rejects(cache.lock("name", { timeout: 30 }), { code: "LOCK_TIMEOUT" });
+  worker.terminate();
+  assert.equal(await cache.withLock("name", () => "free", { timeout: 5000 }), "free");
+});
+
 Deno.test("entries and page locks are shared between threads", async () => {
   using file = temporaryFile();
   using cache = new FastMmap<number>({ shareFile: file.path, numPages: 3 });
