@@ -5,6 +5,7 @@
  */
 
 import * as native from "../ffi/cache_native.ts";
+import { victims as dirtyVictims } from "../ffi/cache_packed.ts";
 import type { CheckedCacheOptions, FastMmapOptions, Key } from "./cache_options.ts";
 import { CacheStore } from "./cache_store.ts";
 import { type Encoded, encodedBytes, Kept, keyFlag, keyOf, Values } from "./cache_values.ts";
@@ -336,7 +337,7 @@ export class CacheCore<V> {
 
   /** Writes the dirty ones of what is to go from the page that is locked. */
   writeVictims(what: number, now: number): void {
-    const victims = native.victims(this.store.attachment, what, now);
+    const victims = dirtyVictims(this.store.attachment, what, now);
     if (typeof victims === "number") throw this.store.failure(victims, "write entries back");
     for (const { key, value, flags, expireOn } of victims) {
       this.#writeBytes(keyOf(key, flags), value, flags, expireOn);

@@ -4,15 +4,14 @@
  * @module
  */
 
-import * as native from "../ffi/cache_native.ts";
+import { Flag, Stored } from "../ffi/cache_native.ts";
+import * as native from "../ffi/cache_packed.ts";
 import type { CacheCore } from "./cache_core.ts";
 import type { Key } from "./cache_options.ts";
 import { bytesOfKey, encodedBytes, Kept, keyFlag, keyOf } from "./cache_values.ts";
 import { DEFAULT_EXPIRY, expireOnBy, type ExpireTime } from "./expiry.ts";
 import { shown } from "./labels.ts";
 import { askedBy, type SetOptions, shownModseq } from "./set_options.ts";
-
-const { Flag, Stored } = native;
 
 /** An entry as `getKeys(1)` tells of it. */
 export interface KeyDetails {
