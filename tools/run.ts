@@ -68,7 +68,11 @@ export async function runTestProgram(
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    child.kill("SIGKILL");
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended, and a process that it left keeps our end of its output open.
+    }
   }, programTimeoutMs);
   const { success, code, signal, stdout, stderr } = await child.output();
   clearTimeout(timer);

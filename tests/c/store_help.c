@@ -1,9 +1,13 @@
 #define _GNU_SOURCE
 #include "store_help.h"
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,10 +203,21 @@ int32_t help_check(const char *path, uint32_t flags, int32_t expected) {
 
 /* ---- processes ------------------------------------------------------------------------------------------ */
 
+/* A test that crashes must not leave children that wait for it, or work, for ever. */
+static void die_with_parent(pid_t parent) {
+#ifdef __linux__
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent && getppid() != 0) _exit(1); /* 0: in another pid namespace */
+#else
+  (void)parent;
+#endif
+}
+
 pid_t help_spawn(void (*run)(void *context), void *context) {
   fflush(NULL);
-  pid_t child = fork();
+  pid_t parent = getpid(), child = fork();
   if (child != 0) return child;
+  die_with_parent(parent);
   run(context);
   fflush(NULL);
   _exit(0);
