@@ -175,8 +175,8 @@ Deno.test({
   ignore: !canMount,
   fn() {
     const lines = withMounts(
-      'mount -t tmpfs none "$0" && "$@" "$0/old" && mount -o remount,ro "$0" || exit 1; ' +
-        '"$@" "$0/old"; "$@" "$0/new"; ls "$0"; mount -o remount,rw "$0"; "$@" "$0/old"',
+      'mount -t tmpfs none "$0" && "$@" "$0/old" && mount -o remount,bind,ro "$0" || exit 1; ' +
+        '"$@" "$0/old"; "$@" "$0/new"; ls "$0"; mount -o remount,bind,rw "$0"; "$@" "$0/old"',
       child,
     );
     assert.equal(lines[0], "opened: opened_total 1");
