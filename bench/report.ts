@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RatioResult, Result, Spread } from "./harness.ts";
+import { OURS, type RatioResult, type Result, type Spread } from "./harness.ts";
 import type { Machine } from "./machine.ts";
 
 /** Everything that a run found. */
@@ -79,7 +79,7 @@ export function asMarkdown({ machine, missing, results }: Report): string {
     row(["---", "---", "---", "---", "---"]),
   ];
   for (const result of results) {
-    const first = Object.values(result.entries)[0];
+    const first = result.entries[OURS] ?? Object.values(result.entries)[0];
     for (const ratio of result.ratios.filter(({ met }) => met !== undefined)) {
       lines.push(row([
         result.title,
