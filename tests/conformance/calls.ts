@@ -2,7 +2,8 @@
 //
 // Left out is what the peers do wrong, where Perl's text of a number is not ours by nature (whole
 // numbers above 2^53, -0, booleans), and one thing that ours does not keep: the timestamp of an enum
-// of which one line is updated by itself.
+// of which one line is updated by itself. Objects in turn leave out such updates: to ours, an enum that
+// one object sets and another updates by lines is not one thing.
 
 import type { Call, DefaultLabels, Json } from "./oracle.ts";
 
@@ -14,6 +15,8 @@ export interface Taste {
   readonly wide: boolean;
   /** Values that are no numbers, infinite or NaN, and such with a fraction. */
   readonly oddNumbers: boolean;
+  /** Updates of single lines of an enum. */
+  readonly enumLines: boolean;
 }
 
 /** Random numbers that a seed repeats: mulberry32. */
@@ -119,7 +122,8 @@ export class Calls {
     if (kind < 0.24) return this.#observe();
     if (kind < 0.34) return this.#enumSet();
     if (kind < 0.36) return this.#update(random.pick(parts), 1);
-    return this.#update(random.pick(random.chance(0.05) ? enumsByLine : values));
+    const byLine = this.#taste.enumLines && random.chance(0.05);
+    return this.#update(random.pick(byLine ? enumsByLine : values));
   }
 
   #update(name: string, first = 0): Call {
