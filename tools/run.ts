@@ -9,9 +9,13 @@ import { dirname, join } from "node:path";
 /** The project's folder. */
 export const root = dirname(import.meta.dirname!);
 
-/** The environment of what uses the native library: it is unpacked here and not in the user's home. */
+/**
+ * The environment of the tests and checks: the native library is unpacked here and not in the user's
+ * home; certificates of the system count too, as npm's packages may come through a proxy of its own.
+ */
 export const libraryEnvironment: Record<string, string> = {
   PROMETHEUS_TINY_SHARED_DIR: join(root, ".native"),
+  DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system",
 };
 
 /** How many checks passed and failed. */
