@@ -49,9 +49,6 @@ static inline bool pts_cas_u32(uint32_t *p, uint32_t *expected, uint32_t desired
 static inline bool pts_cas_u64(uint64_t *p, uint64_t *expected, uint64_t desired) {
   return __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
-static inline uint64_t pts_exchange_u64(uint64_t *p, uint64_t v) {
-  return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
-}
 static inline uint32_t pts_fetch_add_u32(uint32_t *p, uint32_t v) {
   return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }
@@ -83,8 +80,5 @@ static inline void pts_cpu_relax(void) {
   __asm__ __volatile__("yield");
 #endif
 }
-
-/* How many low bits are zero; v is not 0. */
-static inline uint32_t pts_trailing_zeros_u64(uint64_t v) { return (uint32_t)__builtin_ctzll(v); }
 
 #endif
