@@ -60,6 +60,7 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
     cc.addArgs(&language_flags);
     cc.addArgs(&.{ "-O3", "-DNDEBUG", "-fvisibility=hidden", "-shared", "-s" });
     if (target.os != .windows) cc.addArg("-fPIC");
+    if (target.cpu == .x86_64) cc.addArg("-mcx16");
     switch (target.os) {
         .linux => cc.addArgs(&.{ "-pthread", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections" }),
         .macos => cc.addArg(b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name})),
@@ -89,12 +90,12 @@ fn addTestLibrary(b: *std.Build) *std.Build.Step.Compile {
     library.root_module.addCSourceFiles(.{
         .root = b.path("csrc"),
         .files = findSources(b, "csrc", isLibrarySource, os),
-        .flags = &test_flags,
+        .flags = testFlags(b),
     });
     library.root_module.addCSourceFiles(.{
         .root = b.path("tests/c"),
         .files = findSources(b, "tests/c", isTestSupport, os),
-        .flags = &test_flags,
+        .flags = testFlags(b),
     });
     return library;
 }
@@ -108,13 +109,18 @@ fn addTestProgram(
     const program = b.addExecutable(.{ .name = std.fs.path.stem(file), .root_module = testModule(b) });
     program.root_module.addCSourceFile(.{
         .file = b.path(b.pathJoin(&.{ "tests/c", file })),
-        .flags = &test_flags,
+        .flags = testFlags(b),
     });
     program.root_module.linkLibrary(support);
     return program;
 }
 
 const test_flags = language_flags ++ [_][]const u8{ "-UNDEBUG", "-DPTS_TEST_KILL_POINTS" };
+
+/// Two words are swapped at once (atomics.h): on x86_64 the compiler must be told that it may.
+fn testFlags(b: *std.Build) []const []const u8 {
+    return if (b.graph.host.result.cpu.arch == .x86_64) &(test_flags ++ [_][]const u8{"-mcx16"}) else &test_flags;
+}
 
 fn testModule(b: *std.Build) *std.Build.Module {
     const module = b.createModule(.{

@@ -49,6 +49,16 @@ static inline bool pts_cas_u32(uint32_t *p, uint32_t *expected, uint32_t desired
 static inline bool pts_cas_u64(uint64_t *p, uint64_t *expected, uint64_t desired) {
   return __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+/*
+ * Two words at once, 16-byte aligned: swapped if both are what they are expected to be. Full order.
+ * Needs -mcx16 on x86_64 (every processor that Deno runs on has it).
+ */
+static inline bool pts_cas_pair(uint64_t *p, uint64_t first, uint64_t second, uint64_t new_first,
+                                uint64_t new_second) {
+  unsigned __int128 old = (unsigned __int128)second << 64 | first;
+  unsigned __int128 new = (unsigned __int128)new_second << 64 | new_first;
+  return __sync_bool_compare_and_swap((unsigned __int128 *)(void *)p, old, new);
+}
 static inline uint32_t pts_fetch_add_u32(uint32_t *p, uint32_t v) {
   return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }
@@ -72,6 +82,35 @@ static inline uint64_t pts_bits_of(double v) {
   memcpy(&bits, &v, sizeof bits);
   return bits;
 }
+
+/*
+ * Bytes that may be written over meanwhile: whoever uses these looks afterwards whether they were, and
+ * throws the result away. The thread sanitizer is shown single loads, since it cannot know that.
+ */
+#if defined(__SANITIZE_THREAD__)
+static inline uint8_t pts_racing_byte(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void pts_racing_copy(void *to, const void *from, size_t size) {
+  for (size_t i = 0; i < size; i++) ((uint8_t *)to)[i] = pts_racing_byte((const uint8_t *)from + i);
+}
+static inline int pts_racing_compare(const void *x, const void *y, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    int c = pts_racing_byte((const uint8_t *)x + i) - pts_racing_byte((const uint8_t *)y + i);
+    if (c) return c;
+  }
+  return 0;
+}
+static inline void pts_racing_write(void *to, const void *from, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    __atomic_store_n((uint8_t *)to + i, ((const uint8_t *)from)[i], __ATOMIC_RELAXED);
+}
+#else
+static inline uint8_t pts_racing_byte(const uint8_t *p) { return *p; }
+static inline void pts_racing_copy(void *to, const void *from, size_t size) { memcpy(to, from, size); }
+static inline int pts_racing_compare(const void *x, const void *y, size_t size) {
+  return memcmp(x, y, size);
+}
+static inline void pts_racing_write(void *to, const void *from, size_t size) { memcpy(to, from, size); }
+#endif
 
 static inline void pts_cpu_relax(void) {
 #if defined(__x86_64__)

@@ -7,31 +7,24 @@
  * I3: `head_seen` and `generation_seen` of a handle are a head and a store generation under which the
  *     block at `cell` was current. While the file still shows both, it is: a tag is only replaced after
  *     one of them has moved on. So the hot path is two loads, two compares and an addition.
- * I4: SHARDED becomes SHARED becomes STAMPED, never back, under the series's lock: value, then tag with a
- *     new generation, then the head by one compare-and-swap. A kill before the head leaves the old state.
- * I5: on a shared cell, additions are compare-and-swap and look at head and tag again each turn; a block
- *     with an old tag is only started again under the series's lock, with the tag looked at again. Stamped
- *     values change under that lock only.
+ * I4: SHARDED becomes SHARED becomes STAMPED, never back for the same labels, under the series's lock: value
+ *     and tag with a new generation, then the head by one compare-and-swap. A kill before the head leaves the
+ *     old state.
+ * I5: a shared cell and its tag are swapped together: an addition or a set that slept finds another tag and
+ *     looks again. A block with an old tag is only started again under the series's lock. Stamped values
+ *     change under that lock only. (A series without labels keeps its room, so a set of it is a plain store.)
  * I6: an observation first writes what it will do into the slot's redo record, then makes the block's
  *     sequence odd, writes, makes it even. Whoever finds it odd, and its owner gone, can finish it.
+ * I7: of a family with a ttl, every update looks at the head afterwards: a mark that came meanwhile is
+ *     cleared, and one that came too late for a series that left is made again (expire.c).
  *
- * tests/models has each as a model: heads_test, first_set_test, stamped_test, histogram_test.
+ * tests/models has each as a model: heads_test, first_set_test, stamped_test, histogram_test, room_test.
  */
 #include <math.h>
 
 #include "atomics.h"
 #include "metrics.h"
 #include "points.h"
-
-static pts_handle *handle_of(const pts_attachment *a, uint32_t handle) {
-  if (PTS_UNLIKELY(!a || handle >= a->max_records)) return NULL;
-  pts_handle *h = &a->handles[handle];
-  return PTS_LIKELY(h->record != NULL) ? h : NULL;
-}
-
-static int32_t no_handle(uint32_t attachment) {
-  return pts_attachment_of(attachment) ? PTS_E_INVALID : PTS_E_CLOSED;
-}
 
 /* Still what the handle saw? Acquire: what follows must not be done under an older view. */
 static inline bool seen(const pts_attachment *a, const pts_handle *h) {
@@ -44,17 +37,9 @@ static inline void add_plain(uint64_t *cell, double amount) {
   pts_store_release_u64(cell, pts_bits_of(value));
 }
 
-static void remember(pts_handle *h, uint64_t head, uint64_t generation, uint64_t *cell,
-                     uint32_t fast) {
-  h->head_seen = head;
-  h->generation_seen = generation;
-  h->cell = cell;
-  h->fast = fast;
-}
-
 /* ---- space ---------------------------------------------------------------------------------------- */
 
-static int32_t own_space(pts_attachment *a, const pts_handle *h) {
+int32_t pts_own_space(pts_attachment *a, const pts_handle *h) {
   uint64_t end = ((uint64_t)h->place + h->words) * 8;
   if (PTS_LIKELY(end <= a->my_mark)) return 0;
   uint8_t *shard = pts_shard(a, a->session.store.slot);
@@ -64,8 +49,7 @@ static int32_t own_space(pts_attachment *a, const pts_handle *h) {
   return code;
 }
 
-/* Shard 0 is everybody's: its mark moves under the index lock. */
-static int32_t shared_space(pts_attachment *a, uint32_t place, uint32_t words) {
+int32_t pts_shared_space(pts_attachment *a, uint32_t place, uint32_t words) {
   uint64_t end = ((uint64_t)place + words) * 8;
   if (end <= pts_shard_mark(a, 0)) return 0;
   int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
@@ -76,40 +60,42 @@ static int32_t shared_space(pts_attachment *a, uint32_t place, uint32_t words) {
   return code;
 }
 
-static uint64_t *shared_block(const pts_attachment *a, uint32_t place) {
-  return (uint64_t *)(void *)a->shards + place;
-}
-
 /* ---- the own block -------------------------------------------------------------------------------- */
 
-static uint32_t value_cell(const pts_handle *h) {
-  return h->kind == PTS_KIND_LIVE ? PTS_CELL_LIVE_VALUE : PTS_CELL_VALUE;
+int32_t pts_head_for_update(const pts_handle *h, uint64_t *head) {
+  *head = pts_load_acquire_u64(&h->record->head);
+  for (;;) {
+    if (!pts_same_series(h, *head)) return PTS_E_STALE;
+    if (!(*head & PTS_HEAD_MARK)) return 0;
+    if (pts_cas_u64(&h->record->head, head, *head & ~(uint64_t)PTS_HEAD_MARK))
+      *head &= ~(uint64_t)PTS_HEAD_MARK;
+  }
 }
 
 /*
  * Start anew: the cells, then the tag. A value starts as what its first update makes of it, so that
- * update is all or nothing: nobody sees, and no kill leaves, a 0 that was never reported. The fence
+ * update is all or nothing: nobody sees, and no kill leaves, a 0 that was never reported. The release fence
  * pairs with the reader's (reading.c): whoever has read one of these cells also sees the head or
- * generation that made us write it.
+ * generation that made us write it. The full fence pairs with the one in room.c's claim.
  */
-static void start_block(const pts_attachment *a, const pts_handle *h, uint64_t tag, double first) {
+bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint32_t value_cell,
+                     double first) {
   uint64_t *block = h->own;
   pts_fence_release();
   for (uint32_t i = 1; i < h->words; i++) pts_store_relaxed_u64(&block[i], 0);
-  if (h->kind != PTS_KIND_HISTOGRAM)
-    pts_store_release_u64(&block[value_cell(h)], pts_bits_of(first));
+  if (h->kind == PTS_KIND_RECENT)
+    pts_store_relaxed_u64(&block[value_cell + 1], pts_bits_of((double)pts_os_clock_us()));
+  if (value_cell) pts_store_release_u64(&block[value_cell], pts_bits_of(first));
   /* The value before the epoch: whoever sees this epoch sees no value of a former owner. */
-  if (h->kind == PTS_KIND_LIVE)
+  if (h->kind == PTS_KIND_LIVE || h->kind == PTS_KIND_RECENT)
     pts_store_release_u64(&block[PTS_CELL_LIVE_EPOCH], a->session.store.epoch);
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_TAG], tag);
   PTS_POINT();
-}
-
-static bool block_is_current(const pts_attachment *a, const pts_handle *h, uint64_t tag) {
-  if (pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) != tag) return false;
-  return h->kind != PTS_KIND_LIVE ||
-         pts_load_relaxed_u64(&h->own[PTS_CELL_LIVE_EPOCH]) == a->session.store.epoch;
+  pts_fence_full();
+  if (PTS_LIKELY(pts_same_series(h, pts_load_relaxed_u64(&h->record->head)))) return true;
+  pts_store_release_u64(&block[PTS_CELL_TAG], 0);
+  return false;
 }
 
 /* What own_block did beside success and failure. */
@@ -118,23 +104,45 @@ enum {
   STARTED = 2,     /* the block is new and holds `first` */
 };
 
-/* Make the own block current and the handle fast. */
+/* Make the own block of a value or histogram current and the handle fast. */
 static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
-  uint64_t head = pts_load_acquire_u64(&h->record->head);
+  uint64_t head;
+  int32_t code = pts_head_for_update(h, &head);
+  if (code != 0) return code;
   uint64_t generation = pts_load_acquire_u64(a->generation);
   if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return NOT_SHARDED;
-  int32_t code = own_space(a, h);
+  code = pts_own_space(a, h);
   if (code != 0) return code;
+  bool histogram = h->kind == PTS_KIND_HISTOGRAM;
   uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
-  bool current = block_is_current(a, h, tag);
-  if (!current) start_block(a, h, tag, first);
-  if (h->kind == PTS_KIND_HISTOGRAM)
-    remember(h, head, generation, h->own,
-             h->fast & PTS_FAST_UNDECLARED ? PTS_FAST_UNDECLARED : PTS_FAST_OBSERVE);
-  else
-    remember(h, head, generation, h->own + value_cell(h),
-             h->kind == PTS_KIND_LIVE ? PTS_FAST_ADD | PTS_FAST_SET : PTS_FAST_ADD);
+  bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
+  if (!current && !pts_start_block(a, h, tag, histogram ? 0 : PTS_CELL_VALUE, first)) return PTS_E_STALE;
+  uint32_t fast = histogram ? PTS_FAST_OBSERVE : PTS_FAST_ADD;
+  if (h->fast & PTS_FAST_UNDECLARED) fast = PTS_FAST_UNDECLARED;
+  if (h->traits.ttl_ms) fast &= PTS_FAST_UNDECLARED;
+  pts_remember(h, head, generation, histogram ? h->own : h->own + PTS_CELL_VALUE, fast);
   return current ? 0 : STARTED;
+}
+
+/* ---- series that may leave ------------------------------------------------------------------------- */
+
+/* What confirm found beside failure: 0, or that the update must be made again. */
+enum { AGAIN = 1 };
+
+/*
+ * After an update of a family with a ttl (I7): is the series still the one that was updated? The look is
+ * behind the update in program order only; but a series leaves a ttl after it was marked, and by then every
+ * processor has shown the update.
+ */
+static int32_t confirm(const pts_handle *h) {
+  uint64_t head = pts_load_acquire_u64(&h->record->head);
+  for (;;) {
+    if (head == h->head_seen) return 0;
+    if (!pts_same_series(h, head)) return PTS_E_STALE;
+    if (PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen)) return AGAIN;
+    if (!(head & PTS_HEAD_MARK)) return 0; /* only the mode has changed */
+    if (pts_cas_u64(&h->record->head, &head, head & ~(uint64_t)PTS_HEAD_MARK)) return 0;
+  }
 }
 
 /* ---- the shared cell ------------------------------------------------------------------------------ */
@@ -147,14 +155,15 @@ typedef struct shared_view {
 
 static int32_t look(const pts_attachment *a, const pts_handle *h, shared_view *view) {
   const pts_record *record = h->record;
-  view->head = pts_load_acquire_u64(&record->head);
+  int32_t code = pts_head_for_update(h, &view->head);
+  if (code != 0) return code;
   view->generation = pts_load_acquire_u64(a->generation);
   view->tag = PTS_TAG(view->generation, PTS_HEAD_GENERATION(view->head));
   bool stamped = PTS_HEAD_MODE(view->head) == PTS_MODE_STAMPED;
   uint32_t place = stamped ? pts_load_acquire_u32(&record->extra) : h->place;
-  uint32_t words = stamped ? PTS_WORDS_STAMPED : h->words;
-  if (place == 0 || ((uint64_t)place + words) * 8 > pts_shard_mark(a, 0)) return PTS_E_DAMAGED;
-  view->block = shared_block(a, place);
+  uint32_t words = stamped ? PTS_WORDS_ANNEX : h->words;
+  if (place == 0 || place % 2 != 0 || ((uint64_t)place + words) * 8 > pts_shard_mark(a, 0)) return PTS_E_DAMAGED;
+  view->block = pts_shared_block(a, place);
   view->current = pts_load_acquire_u64(&view->block[PTS_CELL_TAG]) == view->tag;
   return 0;
 }
@@ -177,40 +186,63 @@ static void write_stamped(uint64_t *block, double value, double time) {
   PTS_POINT();
 }
 
-static void write_shared(uint64_t *block, bool stamped, double value, double time) {
-  if (stamped) {
-    write_stamped(block, value, time);
-  } else {
-    pts_fence_release();
-    pts_store_relaxed_u64(&block[PTS_CELL_VALUE], pts_bits_of(value));
-    PTS_POINT();
+/* Value and tag of a shared cell, together (I5). */
+static void start_shared(uint64_t *block, uint64_t tag, double value) {
+  for (;;) {
+    uint64_t old_tag = pts_load_relaxed_u64(&block[PTS_CELL_TAG]);
+    uint64_t old = pts_load_relaxed_u64(&block[PTS_CELL_VALUE]);
+    if (pts_cas_pair(block, old_tag, old, tag, pts_bits_of(value))) break;
+  }
+  PTS_POINT();
+}
+
+static void start_stamped(uint64_t *block, uint64_t tag, double value, double time) {
+  write_stamped(block, value, time);
+  pts_store_release_u64(&block[PTS_CELL_TAG], tag);
+  PTS_POINT();
+}
+
+/* Set the cell if its tag is still this one. */
+static inline bool swap_value(uint64_t *block, uint64_t tag, double value) {
+  for (;;) {
+    uint64_t old = pts_load_relaxed_u64(&block[PTS_CELL_VALUE]);
+    if (PTS_LIKELY(pts_cas_pair(block, tag, old, tag, pts_bits_of(value)))) return true;
+    if (pts_load_relaxed_u64(&block[PTS_CELL_TAG]) != tag) return false;
   }
 }
 
-static int32_t lock_series(pts_attachment *a, const pts_record *record) {
+int32_t pts_series_lock(pts_attachment *a, const pts_record *record) {
   int32_t code = pts_lock_take(&a->session.store, pts_series_lock_of(a, record), a->session.store.lock_timeout_ms);
   /* What a dead holder was writing is not published yet, or complete: nothing to repair (I4). */
   return code == PTS_LOCK_TAKEN_OVER ? 0 : code;
 }
 
-static void unlock_series(pts_attachment *a, const pts_record *record) {
+void pts_series_unlock(pts_attachment *a, const pts_record *record) {
   pts_lock_release(&a->session.store, pts_series_lock_of(a, record));
 }
 
-/* The series becomes (or is) of `mode` with this value, in the block at place, whose space is there.
- * Under the series's lock (I4). */
+bool pts_series_try_lock(pts_attachment *a, const pts_record *record) {
+  uint64_t *word = pts_series_lock_of(a, record);
+  if (pts_lock_try(&a->session.store, word) == 0) return true;
+  uint64_t seen = pts_load_acquire_u64(word);
+  if (pts_worker_alive(&a->session.store, PTS_LOCK_WORD_SLOT(seen), PTS_LOCK_WORD_EPOCH(seen))) return false;
+  return pts_lock_take(&a->session.store, word, 1) >= 0;
+}
+
+/* The series becomes of `mode` with this value, in the block at place, whose space is there. Under its
+ * lock (I4), with the handle's labels, which cannot change then (room.c claims under the lock). */
 static void convert(pts_attachment *a, pts_record *record, uint32_t mode, uint32_t place,
                     double value, double time) {
-  bool stamped = mode == PTS_MODE_STAMPED;
-  uint64_t *block = shared_block(a, place);
+  uint64_t *block = pts_shared_block(a, place);
   uint64_t head = pts_load_acquire_u64(&record->head);
   for (;;) {
     uint32_t drawn = pts_generation_draw(record);
-    uint64_t generation = pts_load_acquire_u64(a->generation);
-    write_shared(block, stamped, value, time);
-    pts_store_release_u64(&block[PTS_CELL_TAG], PTS_TAG(generation, drawn));
-    PTS_POINT();
-    uint64_t next = PTS_HEAD(drawn, 0, mode) | (head & 0xffffff00ull);
+    uint64_t tag = PTS_TAG(pts_load_acquire_u64(a->generation), drawn);
+    if (mode == PTS_MODE_STAMPED)
+      start_stamped(block, tag, value, time);
+    else
+      start_shared(block, tag, value);
+    uint64_t next = PTS_HEAD(drawn, PTS_HEAD_INCARNATION(head), mode);
     if (pts_cas_u64(&record->head, &head, next)) return;
     PTS_POINT();
   }
@@ -219,59 +251,76 @@ static void convert(pts_attachment *a, pts_record *record, uint32_t mode, uint32
 /* Set under the series's lock; the space is there, at place for a new mode. */
 static int32_t set_locked(pts_attachment *a, const pts_handle *h, uint32_t mode, uint32_t place,
                           double value, double time) {
-  uint32_t now = PTS_HEAD_MODE(pts_load_acquire_u64(&h->record->head));
-  if (now < mode) {
+  uint64_t head;
+  int32_t code = pts_head_for_update(h, &head);
+  if (code != 0) return code;
+  if (PTS_HEAD_MODE(head) < mode) {
     convert(a, h->record, mode, place, value, time);
     return 0;
   }
   shared_view view;
-  int32_t code = look(a, h, &view);
+  code = look(a, h, &view);
   if (code != 0) return code;
-  write_shared(view.block, now == PTS_MODE_STAMPED, value, time);
-  if (!view.current) pts_store_release_u64(&view.block[PTS_CELL_TAG], view.tag);
-  PTS_POINT();
+  if (PTS_HEAD_MODE(view.head) == PTS_MODE_SHARED)
+    start_shared(view.block, view.tag, value);
+  else if (view.current)
+    write_stamped(view.block, value, time);
+  else
+    start_stamped(view.block, view.tag, value, time);
   return 0;
 }
 
-/* A stamped block for a series that has none: its place is kept in the record for good. */
-static int32_t stamped_space(pts_attachment *a, pts_record *record, uint32_t *place) {
+int32_t pts_annex_space(pts_attachment *a, pts_record *record, uint32_t *place) {
   *place = pts_load_acquire_u32(&record->extra);
   if (*place == 0) {
     int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
     if (code != 0) return code;
     *place = pts_load_relaxed_u32(&record->extra);
-    if (*place == 0) code = pts_place_reserve(a, PTS_WORDS_STAMPED, place);
+    if (*place == 0) code = pts_place_reserve(a, PTS_WORDS_ANNEX, place);
     if (code == 0) pts_store_release_u32(&record->extra, *place);
     PTS_POINT();
     pts_index_unlock(a);
     if (code != 0) return code;
   }
-  if (((uint64_t)*place + PTS_WORDS_STAMPED) * 8 > a->shard_size) return PTS_E_DAMAGED;
-  return shared_space(a, *place, PTS_WORDS_STAMPED);
+  if (*place % 2 != 0 || ((uint64_t)*place + PTS_WORDS_ANNEX) * 8 > a->shard_size) return PTS_E_DAMAGED;
+  return pts_shared_space(a, *place, PTS_WORDS_ANNEX);
 }
 
-static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
+static uint32_t fast_set(const pts_handle *h) {
+  return h->traits.ttl_ms ? 0 : h->labelled ? PTS_FAST_SWAP : PTS_FAST_SET;
+}
+
+static int32_t set_value(pts_attachment *a, pts_handle *h, double value, double time) {
   pts_record *record = h->record;
-  if (h->kind == PTS_KIND_HISTOGRAM) return PTS_E_INVALID;
-  if (h->kind == PTS_KIND_LIVE) {
-    if (!isnan(time)) return PTS_E_INVALID;
-    int32_t code = own_block(a, h, value);
-    if (code == 0) pts_store_release_u64(h->cell, pts_bits_of(value));
-    return code == NOT_SHARDED ? PTS_E_DAMAGED : code < 0 ? code : 0;
-  }
   uint32_t mode = isnan(time) ? PTS_MODE_SHARED : PTS_MODE_STAMPED;
   uint32_t place = h->place;
-  int32_t code = shared_space(a, place, h->words);
-  if (code == 0 && mode == PTS_MODE_STAMPED) code = stamped_space(a, record, &place);
-  if (code == 0) code = lock_series(a, record);
-  if (code == PTS_E_DAMAGED) pts_damage(a);
+  int32_t code = pts_shared_space(a, place, h->words);
+  if (code == 0 && mode == PTS_MODE_STAMPED) code = pts_annex_space(a, record, &place);
+  if (code == 0) code = pts_series_lock(a, record);
   if (code != 0) return code;
   code = set_locked(a, h, mode, place, value, time);
   shared_view view;
-  if (code == 0 && look(a, h, &view) == 0 && view.current &&
-      PTS_HEAD_MODE(view.head) == PTS_MODE_SHARED)
-    remember(h, view.head, view.generation, &view.block[PTS_CELL_VALUE], PTS_FAST_SET);
-  unlock_series(a, record);
+  if (code == 0 && look(a, h, &view) == 0 && view.current) {
+    bool shared = PTS_HEAD_MODE(view.head) == PTS_MODE_SHARED;
+    pts_remember(h, view.head, view.generation, &view.block[PTS_CELL_VALUE], shared ? fast_set(h) : 0);
+  }
+  pts_series_unlock(a, record);
+  return code;
+}
+
+static bool is_worker_gauge(const pts_handle *h) {
+  return h->kind == PTS_KIND_LIVE || h->kind == PTS_KIND_RECENT;
+}
+
+static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
+  bool worker = is_worker_gauge(h);
+  if (!worker && h->kind != PTS_KIND_VALUE && h->kind != PTS_KIND_ENUM) return PTS_E_INVALID;
+  if (worker && !isnan(time)) return PTS_E_INVALID;
+  int32_t code;
+  do {
+    code = worker ? pts_worker_gauge_set(a, h, value) : set_value(a, h, value, time);
+    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+  } while (code == AGAIN);
   if (code == PTS_E_DAMAGED) pts_damage(a);
   return code;
 }
@@ -284,16 +333,17 @@ enum { NOT_NEEDED = 1 };
  * set, with the time it has. (Compare-and-swap on a stamped pair loses additions: between the look at n and
  * the swap, two sets may have come back to that pair. tests/models/stamped_test.ts.)
  */
-static int32_t add_locked(pts_attachment *a, const pts_handle *h, double amount) {
-  int32_t code = lock_series(a, h->record);
+static int32_t add_locked(pts_attachment *a, pts_handle *h, double amount) {
+  int32_t code = pts_series_lock(a, h->record);
   if (code != 0) return code;
   shared_view view;
   code = look(a, h, &view);
   bool stamped = code == 0 && PTS_HEAD_MODE(view.head) == PTS_MODE_STAMPED;
   if (code == 0 && !view.current) {
-    write_shared(view.block, stamped, amount, NAN);
-    pts_store_release_u64(&view.block[PTS_CELL_TAG], view.tag);
-    PTS_POINT();
+    if (stamped)
+      start_stamped(view.block, view.tag, amount, NAN);
+    else
+      start_shared(view.block, view.tag, amount);
   } else if (stamped) {
     const uint64_t *pair = stamped_pair(view.block);
     double value = pts_double_of(pts_load_relaxed_u64(&pair[0]));
@@ -301,43 +351,54 @@ static int32_t add_locked(pts_attachment *a, const pts_handle *h, double amount)
   } else if (code == 0) {
     code = NOT_NEEDED;
   }
-  unlock_series(a, h->record);
+  if (code == 0) pts_remember(h, view.head, view.generation, &view.block[PTS_CELL_VALUE], 0);
+  pts_series_unlock(a, h->record);
   return code;
 }
 
 static int32_t add_shared(pts_attachment *a, pts_handle *h, double amount) {
   for (;;) {
     shared_view view;
-    int32_t code = shared_space(a, h->place, h->words);
+    int32_t code = pts_shared_space(a, h->place, h->words);
     if (code == 0) code = look(a, h, &view);
     if (code == 0 && (!view.current || PTS_HEAD_MODE(view.head) == PTS_MODE_STAMPED)) {
       code = add_locked(a, h, amount);
       if (code == NOT_NEEDED) continue;
       if (code == 0) return 0;
     }
-    if (code == PTS_E_DAMAGED) pts_damage(a);
     if (code != 0) return code;
-    uint64_t *cell = &view.block[PTS_CELL_VALUE];
-    uint64_t old = pts_load_relaxed_u64(cell);
-    if (pts_cas_u64(cell, &old, pts_bits_of(pts_double_of(old) + amount))) {
-      remember(h, view.head, view.generation, cell, PTS_FAST_SET);
+    uint64_t old = pts_load_relaxed_u64(&view.block[PTS_CELL_VALUE]);
+    uint64_t sum = pts_bits_of(pts_double_of(old) + amount);
+    if (pts_cas_pair(view.block, view.tag, old, view.tag, sum)) {
+      pts_remember(h, view.head, view.generation, &view.block[PTS_CELL_VALUE], fast_set(h));
       return 0;
     }
   }
 }
 
-static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double amount) {
-  if (h->kind == PTS_KIND_HISTOGRAM || h->kind == PTS_KIND_ENUM) return PTS_E_INVALID;
+static int32_t add_value(pts_attachment *a, pts_handle *h, double amount) {
   int32_t code = own_block(a, h, amount);
   if (code == NOT_SHARDED) return add_shared(a, h, amount);
   if (code == 0) add_plain(h->cell, amount);
   return code < 0 ? code : 0;
 }
 
+static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double amount) {
+  bool worker = is_worker_gauge(h);
+  if (!worker && h->kind != PTS_KIND_VALUE) return PTS_E_INVALID;
+  int32_t code;
+  do {
+    code = worker ? pts_worker_gauge_add(a, h, amount) : add_value(a, h, amount);
+    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+  } while (code == AGAIN);
+  if (code == PTS_E_DAMAGED) pts_damage(a);
+  return code;
+}
+
 int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {
   pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return no_handle(attachment);
+  pts_handle *h = pts_handle_of(a, handle);
+  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
   if (PTS_LIKELY((h->fast & PTS_FAST_ADD) && seen(a, h))) {
     add_plain(h->cell, amount);
     return 0;
@@ -345,12 +406,21 @@ int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {
   return add_slow(a, h, amount);
 }
 
+/* A cell behind its tag, as a handle remembers it. */
+static inline bool swap_seen(const pts_handle *h, double value) {
+  uint64_t tag = PTS_TAG(h->generation_seen, PTS_HEAD_GENERATION(h->head_seen));
+  return swap_value(h->cell - PTS_CELL_VALUE, tag, value);
+}
+
 int32_t pts_set(uint32_t attachment, uint32_t handle, double value) {
   pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return no_handle(attachment);
-  if (PTS_LIKELY((h->fast & PTS_FAST_SET) && seen(a, h))) {
-    pts_store_release_u64(h->cell, pts_bits_of(value));
+  pts_handle *h = pts_handle_of(a, handle);
+  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
+  if (PTS_LIKELY((h->fast & (PTS_FAST_SET | PTS_FAST_SWAP)) && seen(a, h))) {
+    if (h->fast & PTS_FAST_SET)
+      pts_store_release_u64(h->cell, pts_bits_of(value));
+    else if (!swap_seen(h, value))
+      return set_slow(a, h, value, NAN);
     return 0;
   }
   return set_slow(a, h, value, NAN);
@@ -358,8 +428,8 @@ int32_t pts_set(uint32_t attachment, uint32_t handle, double value) {
 
 int32_t pts_set_at(uint32_t attachment, uint32_t handle, double value, double timestamp_ms) {
   pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return no_handle(attachment);
+  pts_handle *h = pts_handle_of(a, handle);
+  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
   if (isnan(timestamp_ms)) return PTS_E_INVALID;
   return set_slow(a, h, value, timestamp_ms);
 }
@@ -382,16 +452,8 @@ static inline uint32_t bucket_of(const pts_handle *h, double value) {
   return below;
 }
 
-int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
-  pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return no_handle(attachment);
-  if (PTS_UNLIKELY(h->kind != PTS_KIND_HISTOGRAM)) return PTS_E_INVALID;
-  if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) {
-    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
-    int32_t code = own_block(a, h, 0);
-    if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
-  }
+/* Into the own block, which is current. */
+static inline void observe_own(const pts_attachment *a, const pts_handle *h, double value) {
   uint64_t *block = h->cell;
   uint32_t bucket = bucket_of(h, value);
   uint64_t *cell = &block[PTS_CELL_COUNTS + bucket];
@@ -414,16 +476,38 @@ int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
   pts_store_relaxed_u64(&block[PTS_CELL_SUM], sum);
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_SEQUENCE], odd + 1);
+}
+
+static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, double value) {
+  int32_t code;
+  do {
+    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
+    code = own_block(a, h, 0);
+    if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
+    observe_own(a, h, value);
+    code = h->traits.ttl_ms ? confirm(h) : 0;
+  } while (code == AGAIN);
+  return code;
+}
+
+int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
+  pts_attachment *a = pts_attachment_of(attachment);
+  pts_handle *h = pts_handle_of(a, handle);
+  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
+  if (PTS_UNLIKELY(h->kind != PTS_KIND_HISTOGRAM)) return PTS_E_INVALID;
+  if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) return observe_slow(a, h, value);
+  observe_own(a, h, value);
   return 0;
 }
 
 int32_t pts_touch(uint32_t attachment, uint32_t handle) {
   pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = handle_of(a, handle);
-  if (!h) return no_handle(attachment);
+  pts_handle *h = pts_handle_of(a, handle);
+  if (!h) return pts_no_handle(attachment, handle);
   if (h->kind == PTS_KIND_ENUM) return PTS_E_INVALID;
+  if (h->kind != PTS_KIND_HISTOGRAM) return add_slow(a, h, 0);
   int32_t code = own_block(a, h, 0);
-  if (code == NOT_SHARDED) return add_shared(a, h, 0);
+  if (code == NOT_SHARDED) return PTS_E_DAMAGED;
   return code < 0 ? code : 0;
 }
 
@@ -444,4 +528,5 @@ void pts_cell_take_over(pts_attachment *a, uint32_t slot) {
   pts_store_relaxed_u64(&block[PTS_CELL_SUM], pts_load_relaxed_u64(&redo->sum));
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_SEQUENCE], sequence + 1);
+  pts_fetch_add_u64(&a->metrics->repairs, 1);
 }

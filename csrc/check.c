@@ -10,6 +10,8 @@
  *   C6  no block's tag is newer than its record's and the store's generations
  *   C7  every owner's mark is whole steps within its shard
  *   C8  a histogram's sequence is odd only under a living owner or a matching redo record
+ *   C9  free records are in the list of their kind and size, each once, and counted; families know how many
+ *       series they have (asked while nobody holds the index lock, before and after)
  */
 #include <math.h>
 #include <stdarg.h>
@@ -72,16 +74,15 @@ static void check_counts(checker *c) {
 
 /* ---- C2, C3: records ------------------------------------------------------------------------------------ */
 
-/* A killed insertion may have left its record, the last one, without a slot; repair mends that. */
-static bool may_lack_slot(const checker *c, uint32_t number) {
-  const pts_metrics *m = c->a->metrics;
-  return number + 1 == pts_load_acquire_u32(&m->records_used) &&
-         pts_load_acquire_u64(&m->index_lock.word) != 0;
+/* Somebody is in the middle of changing the index, or was killed there: repair mends that. */
+static bool index_locked(const checker *c) {
+  return pts_load_acquire_u64(&c->a->metrics->index_lock.word) != 0;
 }
 
 static bool mode_holds(const pts_record *record, uint64_t head) {
   uint32_t mode = PTS_HEAD_MODE(head);
   if (record->kind == PTS_KIND_FAMILY) return head == 0;
+  if (head & PTS_HEAD_FREE) return mode == 0; /* a claimed one still has its mode: only under the lock */
   if (record->kind == PTS_KIND_VALUE) return mode >= PTS_MODE_SHARDED && mode <= PTS_MODE_STAMPED;
   if (record->kind == PTS_KIND_ENUM) return mode == PTS_MODE_SHARED || mode == PTS_MODE_STAMPED;
   return mode == PTS_MODE_SHARDED;
@@ -98,34 +99,42 @@ static void check_bounds(checker *c, uint32_t n, const pts_record *record) {
   }
 }
 
+static bool has_annex(const pts_record *record) {
+  return record->kind != PTS_KIND_FAMILY && record->kind != PTS_KIND_HISTOGRAM;
+}
+
 static void check_kind(checker *c, uint32_t n, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
   if (record->kind == PTS_KIND_HISTOGRAM) check_bounds(c, n, record);
-  if (record->kind == PTS_KIND_LIVE)
-    expect(c, extra == 0, "C2: record %u has something that its kind has not", n);
   if (record->kind == PTS_KIND_FAMILY && extra) {
     uint32_t parts = pts_family_part_count(c->a, record), length;
-    bool whole = parts >= 3 && pts_family_part(c->a, record, parts - 1, &length) != NULL;
+    bool whole = parts >= PTS_PART_STATES && pts_family_part(c->a, record, parts - 1, &length) != NULL;
     expect(c, whole, "C2: family %u has a broken declaration", n);
   }
+  if (has_annex(record)) expect(c, extra % 2 == 0, "C2: record %u has an annex at an odd place", n);
   const pts_record *family = pts_record_at(c->a, record->family);
   expect(c, family && family->kind == PTS_KIND_FAMILY, "C2: record %u is of no family", n);
   uint64_t head = pts_load_acquire_u64(&record->head);
-  expect(c, mode_holds(record, head), "C2: record %u has mode %u", n, PTS_HEAD_MODE(head));
+  expect(c, mode_holds(record, head) || index_locked(c), "C2: record %u has mode %u", n, PTS_HEAD_MODE(head));
   expect(c, PTS_HEAD_MODE(head) != PTS_MODE_STAMPED || extra || pts_load_acquire_u32(&record->extra),
          "C2: record %u is stamped and has no place for it", n);
   expect(c, PTS_HEAD_GENERATION(head) <= pts_load_relaxed_u32(&record->generations),
          "C2: record %u has a generation that was not drawn", n);
 }
 
+static bool is_free(const pts_record *record) {
+  return pts_load_acquire_u64(&record->head) & PTS_HEAD_FREE;
+}
+
 static void check_record(checker *c, uint32_t n) {
   const pts_record *record = pts_record_at(c->a, n);
   expect(c, record != NULL, "C2: record %u is broken", n);
-  if (!record) return;
+  if (!record || is_free(record)) return;
   uint32_t word = pts_load_relaxed_u32(&record->entry);
   pts_entry entry;
   const uint8_t *bytes = pts_entry_read(c->a, word, &entry);
   bool whole = bytes && entry.kind == record->kind && entry.record == n;
+  if (!whole && index_locked(c)) return; /* perhaps given away at this moment */
   expect(c, whole, "C2: record %u names an entry that is not its own", n);
   if (!whole) return;
   check_kind(c, n, record);
@@ -133,7 +142,7 @@ static void check_record(checker *c, uint32_t n) {
   expect(c, pts_index_hash(c->a, &wanted) == entry.hash, "C3: record %u has a wrong hash", n);
   uint32_t found = pts_index_find(c->a, &wanted);
   /* Asked again last: a living worker may have published it and freed the lock in between. */
-  expect(c, found == word || (found == 0 && may_lack_slot(c, n)) ||
+  expect(c, found == word || (found == 0 && index_locked(c)) ||
                 pts_index_find(c->a, &wanted) == word,
          "C3: record %u is not found by its text", n);
 }
@@ -155,33 +164,44 @@ static void check_ranges(checker *c, range *ranges, uint32_t count, uint64_t end
   }
 }
 
-static uint32_t add_entry(checker *c, range *ranges, uint32_t count, uint32_t word) {
+static uint32_t add_entry(checker *c, range *ranges, uint32_t count, uint32_t word, uint32_t slack) {
   pts_entry entry;
   if (!word || !pts_entry_read(c->a, word, &entry)) return count;
   uint64_t from = (uint64_t)word * 8;
-  ranges[count] = (range){from, from + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8};
+  ranges[count] = (range){from, from + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8 + slack * 8};
   return count + 1;
+}
+
+/* Entries that records name, free ones' too: their room is theirs. */
+static uint32_t add_records(checker *c, range *ranges, uint32_t count) {
+  const pts_attachment *a = c->a;
+  for (uint32_t n = 0; n < c->used; n++) {
+    const pts_record *record = pts_record_at(a, n);
+    if (!record) continue;
+    count = add_entry(c, ranges, count, pts_load_relaxed_u32(&record->entry), record->slack);
+    if (record->kind == PTS_KIND_FAMILY)
+      count = add_entry(c, ranges, count, pts_load_acquire_u32(&record->extra), 0);
+  }
+  return count;
 }
 
 static void check_slots(checker *c, range *ranges) {
   const pts_attachment *a = c->a;
-  uint32_t count = 0, bounds = 0;
+  uint32_t count = add_records(c, ranges, 0), bounds = 0;
   for (uint32_t slot = 0; slot < a->slot_count; slot++) {
     uint32_t word = pts_load_acquire_u32(&a->slots[slot]);
     if (word == 0) continue;
     pts_entry entry;
-    bool whole = pts_entry_read(a, word, &entry) != NULL && entry.kind != PTS_ENTRY_DECLARATION;
+    bool whole = pts_entry_read(a, word, &entry) != NULL && entry.kind < PTS_ENTRY_DECLARATION;
     expect(c, whole, "C4: hash slot %u names no entry", slot);
-    bounds += whole && entry.kind == PTS_ENTRY_BOUNDS;
-    count = add_entry(c, ranges, count, word);
+    if (!whole || entry.kind != PTS_ENTRY_BOUNDS) continue;
+    bounds++;
+    count = add_entry(c, ranges, count, word, 0);
   }
   uint32_t bounds_used = pts_load_acquire_u32(&a->metrics->bounds_used);
-  expect(c, bounds <= bounds_used && bounds_used <= a->slot_count - a->max_records,
+  expect(c, (bounds <= bounds_used && bounds_used <= a->slot_count - a->max_records) || index_locked(c),
          "C1: %u lists of bounds of %u, %u are found", bounds_used, a->slot_count - a->max_records,
          bounds);
-  for (uint32_t n = 0; n < c->used; n++)
-    if (a->records[n].kind == PTS_KIND_FAMILY)
-      count = add_entry(c, ranges, count, pts_load_acquire_u32(&a->records[n].extra));
   check_ranges(c, ranges, count, pts_load_acquire_u64(&a->metrics->text_used), "an entry");
 }
 
@@ -193,8 +213,7 @@ static void check_places(checker *c, range *ranges) {
     if (!r || r->words == 0) continue;
     uint64_t extra = pts_load_acquire_u32(&r->extra);
     ranges[count++] = (range){(uint64_t)r->place * 8, ((uint64_t)r->place + r->words) * 8};
-    if (extra && (r->kind == PTS_KIND_VALUE || r->kind == PTS_KIND_ENUM))
-      ranges[count++] = (range){extra * 8, (extra + PTS_WORDS_STAMPED) * 8};
+    if (extra && has_annex(r)) ranges[count++] = (range){extra * 8, (extra + PTS_WORDS_ANNEX) * 8};
   }
   check_ranges(c, ranges, count, pts_load_acquire_u64(&a->metrics->cells_used), "a block");
 }
@@ -224,8 +243,8 @@ static void check_block(checker *c, uint32_t n, const pts_record *record, uint32
   const pts_attachment *a = c->a;
   const uint64_t *block = check_tag(c, n, record, slot, record->place, record->words);
   bool histogram = record->kind == PTS_KIND_HISTOGRAM;
-  if (slot == 0 && !histogram && record->kind != PTS_KIND_LIVE)
-    check_tag(c, n, record, slot, pts_load_acquire_u32(&record->extra), PTS_WORDS_STAMPED);
+  if (slot == 0 && has_annex(record))
+    check_tag(c, n, record, slot, pts_load_acquire_u32(&record->extra), PTS_WORDS_ANNEX);
   if (!block || !histogram || slot == 0) return;
   bool odd = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]) & 1;
   uint32_t epoch = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);
@@ -241,6 +260,63 @@ static void check_blocks(checker *c) {
     if (!record || record->words == 0) continue;
     for (uint32_t slot = 0; slot < high; slot++) check_block(c, n, record, slot);
   }
+}
+
+/* ---- C9: free records ----------------------------------------------------------------------------------- */
+
+/* Which list a free record is found in: walked from every head, each at most as long as there are records. */
+static uint32_t walk_lists(checker *c, bool *listed) {
+  const pts_attachment *a = c->a;
+  uint32_t count = 0;
+  for (uint32_t list = 0; list < PTS_FREE_LISTS; list++) {
+    uint32_t link = pts_load_acquire_u32(&a->metrics->free_heads[list]);
+    for (uint32_t steps = 0; link && steps <= c->used; steps++) {
+      const pts_record *record = link - 1 < c->used ? pts_record_at(a, link - 1) : NULL;
+      bool holds = record && is_free(record) && !listed[link - 1] &&
+                   (record->kind * 7u + record->words) % PTS_FREE_LISTS == list;
+      expect(c, holds, "C9: free list %u has record %u, which is not its own", list, link - 1);
+      if (!holds) break;
+      listed[link - 1] = true;
+      count++;
+      uint32_t next = pts_load_relaxed_u32(&record->family);
+      link = next == link - 1 ? 0 : next + 1;
+    }
+  }
+  return count;
+}
+
+static void check_free(checker *c) {
+  const pts_attachment *a = c->a;
+  if (index_locked(c)) return;
+  uint64_t changes = pts_load_acquire_u64(&a->metrics->changes);
+  uint32_t used = pts_load_acquire_u32(&a->metrics->records_used);
+  bool *listed = calloc((size_t)c->used + 1, sizeof *listed);
+  uint32_t *counts = calloc((size_t)c->used + 1, sizeof *counts);
+  if (!listed || !counts) {
+    expect(c, false, "not enough memory to look at free records");
+  } else {
+    checker quiet = *c; /* what is found is kept only if nobody worked on the lists meanwhile */
+    pts_message unsaid = pts_message_in(NULL, 0);
+    quiet.report = &unsaid;
+    uint32_t count = walk_lists(&quiet, listed), free_count = 0;
+    bool right = quiet.findings == c->findings;
+    for (uint32_t n = 0; n < c->used; n++) {
+      const pts_record *record = pts_record_at(a, n);
+      if (!record || record->kind == PTS_KIND_FAMILY) continue;
+      free_count += is_free(record);
+      right &= listed[n] == is_free(record);
+      if (!is_free(record) && record->family < c->used) counts[record->family]++;
+    }
+    right &= free_count == count && count == pts_load_acquire_u32(&a->metrics->free_records);
+    for (uint32_t n = 0; n < c->used; n++)
+      right &= a->records[n].kind != PTS_KIND_FAMILY || a->records[n].place == counts[n];
+    bool still = !index_locked(c) && pts_load_acquire_u64(&a->metrics->changes) == changes &&
+                 pts_load_acquire_u32(&a->metrics->records_used) == used && used == c->used;
+    expect(c, right || !still, "C9: %u records are free, %u are listed, %u counted", free_count, count,
+           pts_load_acquire_u32(&a->metrics->free_records));
+  }
+  free(listed);
+  free(counts);
 }
 
 /* ---- the report ------------------------------------------------------------------------------------------ */
@@ -267,14 +343,17 @@ static void describe(checker *c, const char *path) {
                   "records: %u of %u (series and families)\n"
                   "text: %llu of %llu bytes\n"
                   "cells: %llu of %llu bytes in each shard\n"
-                  "dropped updates: %llu\ndamage: %llu\nrepairs: %llu\nlock waits: %llu\n",
+                  "free records: %u\n"
+                  "dropped updates: %llu\ndamage: %llu\nrepairs: %llu\ntakeovers: %llu\nlock waits: %llu\n",
                   path, living, high ? high - 1 : 0, a->session.store.max_workers, pts_records_used(a),
                   a->max_records, (unsigned long long)pts_load_relaxed_u64(&m->text_used),
                   (unsigned long long)a->text_size,
                   (unsigned long long)pts_load_relaxed_u64(&m->cells_used),
-                  (unsigned long long)a->shard_size, (unsigned long long)dropped,
+                  (unsigned long long)a->shard_size, pts_load_relaxed_u32(&m->free_records),
+                  (unsigned long long)dropped,
                   (unsigned long long)pts_load_relaxed_u64(&m->damage),
                   (unsigned long long)pts_load_relaxed_u64(&m->repairs),
+                  (unsigned long long)pts_load_relaxed_u64(&m->takeovers),
                   (unsigned long long)pts_load_relaxed_u64(&m->lock_waits));
 }
 
@@ -283,13 +362,14 @@ static void verify(checker *c) {
   check_counts(c);
   c->used = pts_records_used(a);
   for (uint32_t n = 0; n < c->used; n++) check_record(c, n);
-  uint64_t most = (uint64_t)a->slot_count + 2ull * c->used + 1;
+  uint64_t most = (uint64_t)a->slot_count + 3ull * c->used + 1;
   range *ranges = malloc(most * sizeof *ranges);
   expect(c, ranges != NULL, "not enough memory to compare ranges");
   if (!ranges) return;
   check_slots(c, ranges);
   check_places(c, ranges);
   check_blocks(c);
+  check_free(c);
   free(ranges);
 }
 

@@ -1,16 +1,18 @@
 /*
- * The metric index: one large hash page whose policy is `never`. Entries are appended to the text and
- * found through hash slots with linear probing; nothing is moved, overwritten or evicted.
+ * The metric index: one large hash page whose policy is `never`. Entries are appended to the text, or written
+ * into the room of a free record (room.c), and found through hash slots with linear probing; nothing is
+ * evicted.
  *
  *   slots  [ 0 | word | 0 | word | ... ]     word * 8 = where the entry is in the text; 0 is free
  *   text   [ - | entry bytes pad | entry bytes pad | ... free ]
  *
  * I1: an entry is whole before a slot names it (release in pts_index_publish, acquire in probe).
- * I2: a slot changes once, from 0 to a word. So a lookup without a lock that finds is right, and one that
- *     does not find has seen every entry published before it began.
- * I3: text_used, cells_used and records_used never fall below what a record or a slot names. A killed
- *     insertion leaves at most one record that no slot names, the last one; pts_index_repair
- *     publishes it (tests/models/index_test.ts).
+ * I2: slots from an entry's first one up to its own are never 0. Taking an entry out moves later ones
+ *     back, with `moves` odd meanwhile: a look-up without a lock that finds something is right once it has
+ *     looked at the record's incarnation; one that finds nothing is right if `moves` was even and
+ *     has not changed, and otherwise looks again under the lock.
+ * I3: text_used, cells_used and records_used never fall below what a record or a slot names.
+ * I4: the slots follow from the records and the bounds they name: pts_index_repair makes them anew.
  */
 #include "atomics.h"
 #include "metrics.h"
@@ -18,14 +20,17 @@
 
 /* ---- entries ------------------------------------------------------------------------------------ */
 
+static bool has_bounds(uint16_t kind) { return kind == PTS_KIND_HISTOGRAM; }
+
 static uint64_t prefix_of(uint16_t kind) {
-  return kind == PTS_KIND_HISTOGRAM || kind == PTS_KIND_ENUM ? 4 : 0;
+  return has_bounds(kind) || kind == PTS_KIND_ENUM ? 4 : 0;
 }
 
 uint64_t pts_entry_size(const pts_entry *head) {
   switch (head->kind) {
   case PTS_KIND_VALUE:
   case PTS_KIND_LIVE:
+  case PTS_KIND_RECENT:
   case PTS_KIND_HISTOGRAM:
   case PTS_KIND_ENUM:
     if (head->name_length > PTS_MAX_NAME || head->length > PTS_MAX_SERIES_TEXT) return PTS_NO_SIZE;
@@ -37,6 +42,8 @@ uint64_t pts_entry_size(const pts_entry *head) {
   case PTS_ENTRY_DECLARATION:
     /* its size is its record field: declarations are named by families, never by slots */
     return head->record > PTS_MAX_DECLARATION ? PTS_NO_SIZE : head->record;
+  case PTS_ENTRY_EXEMPLAR:
+    return head->record > PTS_EXEMPLAR_BYTES(PTS_MAX_EXEMPLAR_TEXT) ? PTS_NO_SIZE : head->record;
   default:
     return PTS_NO_SIZE;
   }
@@ -89,9 +96,9 @@ static bool equals(const pts_attachment *a, uint32_t word, const pts_wanted *wan
   if (!bytes || entry.hash != hash || entry.kind != head->kind || entry.flags != head->flags ||
       entry.name_length != head->name_length || entry.length != head->length)
     return false;
-  if (pts_entry_size(&entry) != wanted->size || memcmp(bytes, wanted->bytes, wanted->size) != 0)
-    return false;
-  if (entry.kind != PTS_KIND_HISTOGRAM) return true;
+  if (pts_entry_size(&entry) != wanted->size) return false;
+  if (pts_racing_compare(bytes, wanted->bytes, wanted->size) != 0) return false;
+  if (!has_bounds(entry.kind)) return true;
   const pts_record *record = pts_record_at(a, entry.record);
   return record && pts_load_relaxed_u32(&record->extra) == wanted->extra;
 }
@@ -117,6 +124,75 @@ uint32_t pts_index_find(const pts_attachment *a, const pts_wanted *wanted) {
   return word;
 }
 
+#define MISS_TRIES 256u
+
+int32_t pts_index_look(const pts_attachment *a, const pts_wanted *wanted, uint32_t *word) {
+  uint32_t hash = pts_index_hash(a, wanted);
+  for (uint32_t i = 0; i < MISS_TRIES; i++) {
+    uint32_t moves = pts_load_acquire_u32(&a->metrics->moves);
+    probe(a, wanted, hash, word);
+    if (*word) return 0;
+    pts_fence_acquire(); /* pairs with the release fence in begin_moving */
+    if (!(moves & 1) && pts_load_relaxed_u32(&a->metrics->moves) == moves) return PTS_E_NOT_FOUND;
+    pts_cpu_relax();
+  }
+  return PTS_INDEX_UNSETTLED;
+}
+
+/* ---- taking out, under the index lock ------------------------------------------------------------- */
+
+static void begin_moving(pts_metrics *m) {
+  pts_store_relaxed_u32(&m->moves, pts_load_relaxed_u32(&m->moves) | 1);
+  pts_fence_release(); /* odd before any slot changes */
+  PTS_POINT();
+}
+
+static void end_moving(pts_metrics *m) {
+  pts_store_release_u32(&m->moves, pts_load_relaxed_u32(&m->moves) + 1);
+  PTS_POINT();
+}
+
+static uint32_t next_slot(const pts_attachment *a, uint32_t slot) {
+  return slot + 1 == a->slot_count ? 0 : slot + 1;
+}
+
+/* Whether an entry whose first slot is `first` may not be moved from `from` back to `hole`. */
+static bool lies_between(uint32_t hole, uint32_t first, uint32_t from) {
+  return hole <= from ? hole < first && first <= from : hole < first || first <= from;
+}
+
+/* Close the hole by moving back what would not be found behind it. */
+static void close_hole(pts_attachment *a, uint32_t hole) {
+  uint32_t from = hole;
+  for (uint32_t i = 0; i < a->slot_count; i++) {
+    from = next_slot(a, from);
+    uint32_t word = pts_load_relaxed_u32(&a->slots[from]);
+    if (word == 0 || from == hole) break;
+    pts_entry entry;
+    if (!pts_entry_read(a, word, &entry)) continue; /* broken: nobody looks for it */
+    if (lies_between(hole, first_slot(a, entry.hash), from)) continue;
+    pts_store_release_u32(&a->slots[hole], word);
+    PTS_POINT();
+    hole = from;
+  }
+  pts_store_release_u32(&a->slots[hole], 0);
+}
+
+void pts_index_take_out(pts_attachment *a, uint32_t word) {
+  pts_entry entry;
+  if (!pts_entry_read(a, word, &entry)) return;
+  uint32_t slot = first_slot(a, entry.hash);
+  for (uint32_t i = 0; i < a->slot_count; i++, slot = next_slot(a, slot)) {
+    uint32_t found = pts_load_relaxed_u32(&a->slots[slot]);
+    if (found == 0) return;
+    if (found != word) continue;
+    begin_moving(a->metrics);
+    close_hole(a, slot);
+    end_moving(a->metrics);
+    return;
+  }
+}
+
 /* ---- inserting, under the index lock -------------------------------------------------------------- */
 
 int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *word) {
@@ -128,21 +204,28 @@ int32_t pts_index_append(pts_attachment *a, const pts_wanted *wanted, uint32_t *
   uint64_t base = (uint64_t)(a->text - a->session.store.section);
   int32_t code = pts_store_extend(&a->session.store, base, &m->text_mark, end, a->text_size);
   if (code != 0) return code;
-  pts_entry *entry = (pts_entry *)(a->text + used);
-  *entry = wanted->head;
-  PTS_POINT();
-  if (wanted->size) memcpy(entry + 1, wanted->bytes, wanted->size);
-  PTS_POINT();
+  pts_index_write(a, (uint32_t)(used / 8), wanted);
   pts_store_relaxed_u64(&m->text_used, end);
   PTS_POINT();
   *word = (uint32_t)(used / 8);
   return 0;
 }
 
+void pts_index_write(pts_attachment *a, uint32_t word, const pts_wanted *wanted) {
+  uint64_t head[2];
+  uint64_t *entry = (uint64_t *)(void *)(a->text + (uint64_t)word * 8);
+  memcpy(head, &wanted->head, sizeof head);
+  pts_store_relaxed_u64(&entry[0], head[0]);
+  pts_store_relaxed_u64(&entry[1], head[1]);
+  PTS_POINT();
+  if (wanted->size) pts_racing_write(entry + 2, wanted->bytes, wanted->size);
+  PTS_POINT();
+}
+
 pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *head, const uint8_t *bytes) {
   pts_wanted wanted = {*head, bytes, pts_entry_size(head), 0};
   const pts_record *record =
-      head->kind == PTS_KIND_HISTOGRAM ? pts_record_at(a, head->record) : NULL;
+      has_bounds(head->kind) ? pts_record_at(a, head->record) : NULL;
   if (record) wanted.extra = pts_load_relaxed_u32(&record->extra);
   return wanted;
 }
@@ -152,8 +235,7 @@ int32_t pts_index_publish(pts_attachment *a, uint32_t word) {
   const uint8_t *bytes = pts_entry_read(a, word, &entry);
   if (!bytes) return PTS_E_DAMAGED;
   pts_wanted wanted = pts_entry_wanted(a, &entry, bytes);
-  uint32_t found;
-  uint32_t slot = probe(a, &wanted, entry.hash, &found);
+  uint32_t found, slot = probe(a, &wanted, entry.hash, &found);
   if (slot == a->slot_count) return PTS_E_SERIES_FULL;
   if (found == 0) pts_store_release_u32(&a->slots[slot], word);
   PTS_POINT();
@@ -166,10 +248,10 @@ static void raise_u64(uint64_t *hint, uint64_t end, uint64_t limit) {
   if (end > *hint && end <= limit) pts_store_relaxed_u64(hint, end);
 }
 
-static void cover_entry(pts_attachment *a, uint32_t word) {
+static void cover_entry(pts_attachment *a, uint32_t word, uint32_t slack) {
   pts_entry entry;
   if (!pts_entry_read(a, word, &entry)) return;
-  uint64_t end = (uint64_t)word * 8 + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8;
+  uint64_t end = (uint64_t)word * 8 + (sizeof entry + pts_entry_size(&entry) + 7) / 8 * 8 + slack * 8;
   raise_u64(&a->metrics->text_used, end, a->text_size);
 }
 
@@ -180,11 +262,46 @@ static void cover_cells(pts_attachment *a, uint32_t place, uint32_t words) {
 
 static void cover_record(pts_attachment *a, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
-  cover_cells(a, record->place, record->words);
-  if (record->kind != PTS_KIND_VALUE && record->kind != PTS_KIND_ENUM)
-    cover_entry(a, extra);
+  cover_entry(a, record->entry, record->slack);
+  if (record->kind != PTS_KIND_FAMILY) cover_cells(a, record->place, record->words);
+  if (record->kind == PTS_KIND_FAMILY || has_bounds(record->kind))
+    cover_entry(a, extra, 0);
   else if (extra)
-    cover_cells(a, extra, PTS_WORDS_STAMPED);
+    cover_cells(a, extra, PTS_WORDS_ANNEX);
+}
+
+/* Exemplars are named by cells of shard 0 only. */
+static void cover_exemplars(pts_attachment *a, const pts_record *record) {
+  for (uint32_t i = 0;; i++) {
+    const uint64_t *cell = pts_exemplar_cell(a, record, i);
+    if (!cell) return;
+    cover_entry(a, (uint32_t)pts_load_relaxed_u64(cell), 0);
+  }
+}
+
+/* The slots from nothing: first what is there is forgotten, then each record and its bounds are published. */
+static void fill_slots(pts_attachment *a, uint32_t used) {
+  begin_moving(a->metrics);
+  for (uint32_t slot = 0; slot < a->slot_count; slot++) pts_store_relaxed_u32(&a->slots[slot], 0);
+  PTS_POINT();
+  for (uint32_t n = 0; n < used; n++) {
+    const pts_record *record = pts_record_at(a, n);
+    if (!record) continue;
+    if (has_bounds(record->kind)) pts_index_publish(a, pts_load_relaxed_u32(&record->extra));
+    if (!(pts_load_relaxed_u64(&record->head) & PTS_HEAD_FREE)) pts_index_publish(a, record->entry);
+    if (n % 64 == 0) PTS_POINT();
+  }
+  end_moving(a->metrics);
+}
+
+static uint32_t count_bounds(const pts_attachment *a) {
+  uint32_t bounds = 0;
+  for (uint32_t slot = 0; slot < a->slot_count; slot++) {
+    pts_entry entry;
+    uint32_t word = pts_load_relaxed_u32(&a->slots[slot]);
+    bounds += word && pts_entry_read(a, word, &entry) && entry.kind == PTS_ENTRY_BOUNDS;
+  }
+  return bounds;
 }
 
 /*
@@ -198,18 +315,11 @@ void pts_index_repair(pts_attachment *a) {
     const pts_record *record = pts_record_at(a, n);
     if (!record) continue;
     cover_record(a, record);
-    cover_entry(a, record->entry);
+    cover_exemplars(a, record);
   }
-  uint32_t bounds = 0;
-  for (uint32_t slot = 0; slot < a->slot_count; slot++) {
-    uint32_t word = pts_load_relaxed_u32(&a->slots[slot]);
-    pts_entry entry;
-    if (word) cover_entry(a, word);
-    bounds += pts_entry_read(a, word, &entry) && entry.kind == PTS_ENTRY_BOUNDS;
-  }
-  pts_store_relaxed_u32(&a->metrics->bounds_used, bounds);
-  /* A record that was published without its slot can only be the last one. */
-  const pts_record *last = used ? pts_record_at(a, used - 1) : NULL;
-  if (last) pts_index_publish(a, last->entry);
+  pts_room_repair(a, used);
+  fill_slots(a, used);
+  pts_store_relaxed_u32(&a->metrics->bounds_used, count_bounds(a));
+  pts_fetch_add_u64(&a->metrics->repairs, 1);
   PTS_POINT();
 }

@@ -14,15 +14,18 @@
  *             | worker slots                |  workers_at: 1 + max_workers, number 0 is nobody's
  *             | hash slots                  |  slots_at: 4 bytes each, where an entry is in the text
  *             | records                     |  records_at: families and series, 32 bytes each
- *             | text                        |  text_at: entries, only ever appended
+ *             | times                       |  times_at: since when each record counts, 4 bytes each
+ *             | text                        |  text_at: entries; the room of a free record's is used again
  *             | shard 0 | shard 1 | ...     |  shards_at: one for each worker slot
  *             +-----------------------------+
  *
  *   block     +--------+--------+--------+--     in every shard at the same place of that shard
  *             | tag    | cell 0 | cell 1 |       value:     tag, value
  *             +--------+--------+--------+--     live:      tag, owner's epoch, value
+ *                                                recent:    tag, owner's epoch, n, value 0, time 0, value 1, time 1
  *                                                histogram: tag, sequence, sum, bucket counts
- *                                                stamped:   tag, n, value 0, time 0, value 1, time 1
+ *                                     in shard 0  annex:     tag, n, value 0, time 0, value 1, time 1, exemplar, marked
+ *                                                histogram: -, marked, -, an exemplar for each bucket
  *
  * The file has its full, sparse size from the start. What is really allocated is told by marks; no
  * byte beyond a mark is ever loaded or stored (on a full tmpfs even a load there is a SIGBUS).
@@ -34,7 +37,7 @@
 #include <stdint.h>
 
 #define PTS_MAGIC 0x45524f5453535450ull /* "PTSSTORE" read as little-endian */
-#define PTS_FORMAT_VERSION 1u
+#define PTS_FORMAT_VERSION 2u
 #define PTS_BYTE_ORDER 0x01020304u
 #define PTS_READY 0x59444145522d5450ull
 
@@ -127,6 +130,8 @@ _Static_assert(sizeof(pts_lock_line) == PTS_CACHE_LINE, "lock line");
 /* ---- the metrics section ---------------------------------------------------------------------- */
 
 #define PTS_SERIES_LOCKS 64u
+#define PTS_FREE_LISTS 32u /* of free records, by kind and words */
+#define PTS_TICK_MS 100u   /* unit of `times`: 4 bytes last 13 years */
 
 typedef struct pts_metrics {
   /* lines 0, 1: geometry, written once before the section is ready */
@@ -143,10 +148,13 @@ typedef struct pts_metrics {
   uint32_t slot_count;
   uint32_t max_records;
   uint32_t reserved0;
-  uint64_t reserved1[5];
+  uint64_t times_at;
+  uint64_t reserved1[4];
   /* line 2 */
   uint64_t generation; /* of the store: clear draws the next one. Upper half always 0 */
-  uint64_t reserved2[7];
+  uint64_t cleared;    /* when it did so last, in ticks (PTS_TICK_MS) since the store was made */
+  uint64_t removals;   /* series that left: when there are many, their room is looked for (room.c) */
+  uint64_t reserved2[5];
   /* line 3: guards everything on line 4, hash slots, records' creation, text, shard 0's mark */
   pts_lock_line index_lock;
   /* line 4 */
@@ -160,7 +168,15 @@ typedef struct pts_metrics {
   uint64_t damage;
   uint64_t repairs;
   uint64_t lock_waits;
-  uint64_t reserved4[56];
+  uint64_t takeovers; /* locks taken over from dead owners */
+  uint64_t changes;   /* records that became free, or were given away; orders look at it (order.c) */
+  uint64_t swept;     /* what removals was when the last sweep began */
+  uint32_t sweep_at;  /* the sweep's next record */
+  uint32_t sweep_end; /* and where it ends */
+  uint32_t moves;     /* odd while hash slots are moved: a look-up that misses then proves nothing */
+  uint32_t free_records;
+  uint32_t free_heads[PTS_FREE_LISTS]; /* record + 1 */
+  uint64_t reserved4[51 - PTS_FREE_LISTS / 2];
   /* 1 KiB .. : locks of series, by record number modulo their count */
   pts_lock_line series_locks[PTS_SERIES_LOCKS];
 } pts_metrics;
@@ -183,17 +199,24 @@ _Static_assert(sizeof(pts_metrics) == 768 + 64 * PTS_SERIES_LOCKS, "metrics");
 #define PTS_KIND_FAMILY 16u
 
 /*
- * A family or a series. Filled, then published by metrics.records_used; kind, place, entry and
- * family never change again. head is generation << 32 | incarnation << 8 | mode.
+ * A family or a series. Filled, then published by metrics.records_used. kind, words and place never
+ * change again; entry, family and extra only while the record is free (room.c).
+ *
+ *   head   generation : 32 | incarnation : 24 | mark : 1 | free : 1 | mode : 6
+ *
+ * incarnation: which labels the record has had, counted; a handle knows the one it was made for.
+ * mark: no update since a scrape set it (expire.c). free: between two sets of labels.
  */
 typedef struct pts_record {
   uint64_t head;
   uint32_t generations; /* the last generation drawn */
-  uint32_t place;       /* of its block in every shard, in 8-byte words */
+  uint32_t place;       /* of its block in every shard, in 8-byte words; family: how many series it has */
   uint32_t entry;       /* in the text, in 8-byte words */
-  uint32_t family;      /* record number; a family's own number */
-  uint32_t extra;       /* family: declaration, histogram: bounds (text words); value: stamped block's place */
-  uint16_t kind;        /* PTS_KIND_* */
+  uint32_t family;      /* record number; a family's own number; free: the next free one, or itself */
+  uint32_t extra;       /* family: declaration, histogram and summary: bounds (text words);
+                           all others: the annex's place in shard 0, or 0 */
+  uint8_t kind;         /* PTS_KIND_* */
+  uint8_t slack;        /* room behind the entry that is its own, in 8-byte words */
   uint16_t words;       /* of its block, the tag included */
 } pts_record;
 _Static_assert(sizeof(pts_record) == 32, "record");
@@ -201,12 +224,16 @@ _Static_assert(sizeof(pts_record) == 32, "record");
 enum {
   PTS_MODE_SHARDED = 1, /* everyone adds to their own shard */
   PTS_MODE_SHARED = 2,  /* one cell in shard 0 */
-  PTS_MODE_STAMPED = 3, /* one value with its time in shard 0's block at extra */
+  PTS_MODE_STAMPED = 3, /* one value with its time in the annex */
+  PTS_HEAD_FREE = 0x40,
+  PTS_HEAD_MARK = 0x80,
 };
 #define PTS_HEAD(generation, incarnation, mode)                                                    \
   ((uint64_t)(generation) << 32 | (uint64_t)(incarnation) << 8 | (mode))
 #define PTS_HEAD_GENERATION(head) ((uint32_t)((head) >> 32))
-#define PTS_HEAD_MODE(head) ((uint32_t)(head) & 0xffu)
+#define PTS_HEAD_INCARNATION(head) ((uint32_t)(head) >> 8)
+#define PTS_HEAD_MODE(head) ((uint32_t)(head) & 0x3fu)
+#define PTS_MAX_INCARNATION 0xffffffu
 
 /* A block's tag: both generations must be current for the block to count. 0 is never current. */
 #define PTS_TAG(store_generation, generation) ((uint64_t)(store_generation) << 32 | (generation))
@@ -217,22 +244,32 @@ enum {
   PTS_CELL_VALUE = 1,
   PTS_CELL_LIVE_EPOCH = 1,
   PTS_CELL_LIVE_VALUE = 2,
+  PTS_CELL_RECENT_N = 2,
+  PTS_CELL_RECENT_VALUES = 3, /* value, time, value, time */
   PTS_CELL_SEQUENCE = 1,
   PTS_CELL_SUM = 2,
   PTS_CELL_COUNTS = 3,
   PTS_CELL_STAMP_N = 1,
   PTS_CELL_STAMP_VALUES = 2, /* value, time, value, time */
+  PTS_CELL_ANNEX_EXEMPLAR = 6,
+  PTS_CELL_ANNEX_MARKED = 7,
+  PTS_CELL_HISTOGRAM_MARKED = 1, /* in shard 0; there the counts are exemplars */
 };
 #define PTS_WORDS_VALUE 2u
 #define PTS_WORDS_LIVE 3u
-#define PTS_WORDS_STAMPED 6u
+#define PTS_WORDS_RECENT 7u
+#define PTS_WORDS_ANNEX 8u
 #define PTS_WORDS_HISTOGRAM(bounds) (3u + (bounds) + 1u)
 #define PTS_MAX_BOUNDS 1024u
 
-/* In the text area: header, then bytes, padded to 8. Whole before a hash slot or a record names it. */
+/*
+ * In the text area: header, then bytes, padded to 8. Whole before a hash slot or a record names it. An entry
+ * of a series is written over only while its record is free; who reads one without the index lock looks
+ * at the record's incarnation afterwards.
+ */
 typedef struct pts_entry {
   uint32_t hash;
-  uint32_t record;      /* families and series: the record; bounds: how many; declarations: parts */
+  uint32_t record;      /* families and series: the record; bounds: how many; others: their bytes */
   uint16_t kind;        /* PTS_KIND_*, PTS_ENTRY_* */
   uint16_t flags;       /* PTS_SERIES_QUOTED */
   uint16_t name_length; /* series: the family's name, repeated inside or before the printed text */
@@ -240,11 +277,22 @@ typedef struct pts_entry {
 } pts_entry;
 _Static_assert(sizeof(pts_entry) == 16, "entry");
 
-enum { PTS_ENTRY_BOUNDS = 32, PTS_ENTRY_DECLARATION = 33 };
+enum { PTS_ENTRY_BOUNDS = 32, PTS_ENTRY_DECLARATION = 33, PTS_ENTRY_EXEMPLAR = 34 };
+
+/* The bytes of an exemplar's entry: two versions, of which n & 1 is shown. Text follows each version. */
+typedef struct pts_exemplar_line {
+  uint64_t tag; /* of the series: an exemplar of a removed one does not count */
+  uint64_t value, time; /* doubles' bits; milliseconds since 1970 */
+  uint64_t length;      /* of the text */
+} pts_exemplar_line;
+#define PTS_EXEMPLAR_BYTES(text) (8u + 2u * ((uint32_t)sizeof(pts_exemplar_line) + (text)))
 
 #define PTS_MAX_NAME 1024u
 #define PTS_MAX_SERIES_TEXT 32768u
 #define PTS_MAX_DECLARATION (1u << 20)
 #define PTS_MAX_STATES 1024u
+#define PTS_PART_STATES 4u /* the first part of a declaration that is a state */
+/* Printed labels of 128 characters: each of 4 bytes, or 42 labels a="" of one character each. */
+#define PTS_MAX_EXEMPLAR_TEXT 1024u
 
 #endif

@@ -31,7 +31,8 @@ static void draw_geometry(pts_metrics *g, uint64_t capacity, uint32_t max_worker
   g->workers_at = PTS_WORKERS_AT;
   g->slots_at = aligned(g->workers_at + (uint64_t)(max_workers + 1) * sizeof(pts_worker));
   g->records_at = aligned(g->slots_at + (uint64_t)g->slot_count * sizeof(uint32_t));
-  g->text_at = aligned(g->records_at + (uint64_t)g->max_records * sizeof(pts_record));
+  g->times_at = aligned(g->records_at + (uint64_t)g->max_records * sizeof(pts_record));
+  g->text_at = aligned(g->times_at + (uint64_t)g->max_records * sizeof(uint32_t));
   g->shards_at = g->text_at + g->text_size;
   g->size = g->shards_at + (uint64_t)(max_workers + 1) * g->shard_stride;
 }
@@ -98,6 +99,7 @@ static int32_t recognise(pts_attachment *a, const pts_options *options, pts_mess
   a->metrics = metrics;
   a->slots = (uint32_t *)(a->session.store.section + g.slots_at);
   a->records = (pts_record *)(a->session.store.section + g.records_at);
+  a->times = (uint32_t *)(a->session.store.section + g.times_at);
   a->text = a->session.store.section + g.text_at;
   a->shards = a->session.store.section + g.shards_at;
   a->text_size = g.text_size;
@@ -105,13 +107,17 @@ static int32_t recognise(pts_attachment *a, const pts_options *options, pts_mess
   a->shard_stride = g.shard_stride;
   a->slot_count = g.slot_count;
   a->max_records = g.max_records;
+  while (1u << a->record_bits < g.max_records) a->record_bits++;
+  /* One less than fits, so that no handle is all ones. */
+  a->max_incarnation = (PTS_HANDLE_KEY >> a->record_bits) - 2;
+  if (a->max_incarnation > PTS_MAX_INCARNATION) a->max_incarnation = PTS_MAX_INCARNATION;
   a->generation = &metrics->generation;
   a->hash_seed = ((const pts_superblock *)a->session.store.mapping->base)->store_id;
   a->session.store.workers = (pts_worker *)(a->session.store.section + g.workers_at);
   a->session.store.max_workers = g.max_workers;
   a->session.store.workers_high = &metrics->workers_high;
   a->session.store.lock_waits = &metrics->lock_waits;
-  a->session.store.repairs = &metrics->repairs;
+  a->session.store.repairs = &metrics->takeovers;
   return 0;
 }
 
@@ -228,8 +234,10 @@ uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot) {
 int32_t pts_clear(uint32_t number) {
   pts_attachment *a = pts_attachment_of(number);
   if (!a) return PTS_E_CLOSED;
+  pts_store_relaxed_u64(&a->metrics->cleared, pts_ticks_now(a));
   /* One step for the whole store: no block's tag is current after it. */
   pts_fetch_add_u64(a->generation, 1);
+  pts_fetch_add_u64(&a->metrics->removals, pts_records_used(a));
   return 0;
 }
 

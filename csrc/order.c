@@ -5,6 +5,9 @@
  *     under way keep the one they began with.
  * I2: `series` of a family are sorted by label text; new ones are sorted among themselves and merged in, so that
  *     a scrape after k new series costs k log n comparisons and one copy.
+ * I3: a record that was given to other labels leaves the order and comes in anew. Texts may be written over
+ *     while they are sorted; who uses an order asks pts_order_holds about each series, and an order during
+ *     whose making records were freed is not built on.
  */
 #include "order.h"
 
@@ -16,7 +19,7 @@
 
 int pts_text_compare(pts_text x, pts_text y) {
   uint32_t common = x.length < y.length ? x.length : y.length;
-  int c = common ? memcmp(x.bytes, y.bytes, common) : 0;
+  int c = common ? pts_racing_compare(x.bytes, y.bytes, common) : 0;
   return c ? c : x.length < y.length ? -1 : x.length > y.length;
 }
 
@@ -28,7 +31,7 @@ bool pts_record_entry(const pts_attachment *a, const pts_record *record, pts_pri
   *out = (pts_printed_entry){.name_length = entry.name_length,
                              .quoted = entry.flags & PTS_SERIES_QUOTED};
   if (entry.kind == PTS_KIND_HISTOGRAM || entry.kind == PTS_KIND_ENUM) {
-    memcpy(out->insertion, bytes, sizeof out->insertion);
+    pts_racing_copy(out->insertion, bytes, sizeof out->insertion);
     bytes += sizeof out->insertion;
   }
   out->printed = (pts_text){bytes, entry.length};
@@ -45,7 +48,8 @@ bool pts_record_printed(const pts_attachment *a, const pts_record *record, pts_t
 /* Behind the quoted name in `{"name",labels}`. */
 static uint32_t quoted_name_end(pts_text printed) {
   uint32_t i = 2;
-  while (i < printed.length && printed.bytes[i] != '"') i += printed.bytes[i] == '\\' ? 2 : 1;
+  for (uint8_t c; i < printed.length && (c = pts_racing_byte(printed.bytes + i)) != '"';)
+    i += c == '\\' ? 2 : 1;
   return i + 1;
 }
 
@@ -84,7 +88,7 @@ static uint64_t key_at(pts_text text, uint32_t depth) {
   uint64_t key = 0;
   for (uint32_t i = 0; i < 8; i++) {
     uint32_t at = depth + i;
-    key = key << 8 | (at < text.length ? text.bytes[at] : 0);
+    key = key << 8 | (at < text.length ? pts_racing_byte(text.bytes + at) : 0);
   }
   return key;
 }
@@ -166,6 +170,9 @@ typedef struct builder {
   const pts_order *old;
   uint32_t used;     /* records there are now */
   uint32_t *rank;    /* family record -> its position in the new order + 1 */
+  uint32_t *added;   /* records that come in, by number */
+  uint32_t added_count;
+  bool some_left;    /* series of the old order are not in the new one */
   uint32_t *fresh;   /* per family and class: where its new items begin (family_count * 2 + 1) */
   item *items;       /* new series, grouped by family and class */
   uint32_t item_count;
@@ -217,25 +224,48 @@ static uint32_t group_of(const builder *b, uint32_t n) {
   return 2 * (b->rank[family] - 1) + class_of(record);
 }
 
+static uint32_t known_of(const pts_attachment *a, uint32_t n) {
+  uint64_t head = pts_load_acquire_u64(&a->records[n].head);
+  return head & PTS_HEAD_FREE ? 0 : PTS_HEAD_INCARNATION(head) + 1;
+}
+
+/* Which records come in: new ones; and if any were given away, those that have other labels now. */
+static bool find_added(builder *b, pts_order *next) {
+  const pts_order *old = b->old;
+  uint32_t old_seen = old ? old->seen : 0;
+  bool all = !old || old->changes != next->changes;
+  next->known = malloc(((size_t)b->used + 1) * sizeof *next->known);
+  b->added = malloc(((size_t)b->used + 1) * sizeof *b->added);
+  if (!next->known || !b->added) return false;
+  if (old_seen) memcpy(next->known, old->known, (size_t)old_seen * sizeof *next->known);
+  for (uint32_t n = all ? 0 : old_seen; n < b->used; n++) {
+    uint32_t was = n < old_seen ? old->known[n] : 0;
+    next->known[n] = known_of(b->a, n);
+    if (next->known[n] == was) continue;
+    b->some_left |= was != 0;
+    if (next->known[n]) b->added[b->added_count++] = n;
+  }
+  return true;
+}
+
 /* Each new series where its group still has room; group: of each, as it was counted. */
-static void place_items(builder *b, uint32_t from, const uint32_t *group, uint32_t *next) {
-  for (uint32_t n = from; n < b->used; n++) {
-    if (group[n - from] == NO_GROUP) continue;
+static void place_items(builder *b, const uint32_t *group, uint32_t *next) {
+  for (uint32_t i = 0; i < b->added_count; i++) {
+    if (group[i] == NO_GROUP) continue;
     pts_text labels = {NULL, 0};
-    if (!pts_record_labels(b->a, &b->a->records[n], &labels)) pts_damage(b->a);
-    b->items[next[group[n - from]]++] = (item){0, labels, n};
+    if (!pts_record_labels(b->a, &b->a->records[b->added[i]], &labels)) pts_damage(b->a);
+    b->items[next[group[i]]++] = (item){0, labels, b->added[i]};
   }
 }
 
 /* New series into `items`, by group (counting sort), then each group sorted. The groups are read from
  * the file once: what is counted is what is placed. */
 static bool gather(builder *b, uint32_t groups) {
-  uint32_t from = b->old ? b->old->seen : 0;
-  uint32_t *group = malloc((size_t)(b->used - from + 1) * sizeof *group);
+  uint32_t *group = malloc((size_t)(b->added_count + 1) * sizeof *group);
   uint32_t *next = malloc((size_t)(groups + 1) * sizeof *next);
-  for (uint32_t n = from; group && n < b->used; n++) {
-    group[n - from] = group_of(b, n);
-    if (group[n - from] != NO_GROUP) b->fresh[group[n - from] + 1]++;
+  for (uint32_t i = 0; group && i < b->added_count; i++) {
+    group[i] = group_of(b, b->added[i]);
+    if (group[i] != NO_GROUP) b->fresh[group[i] + 1]++;
   }
   for (uint32_t g = 0; g < groups; g++) b->fresh[g + 1] += b->fresh[g];
   b->item_count = b->fresh[groups];
@@ -243,13 +273,26 @@ static bool gather(builder *b, uint32_t groups) {
   bool made = group && next && b->items;
   if (made) {
     memcpy(next, b->fresh, (size_t)groups * sizeof *next);
-    place_items(b, from, group, next);
+    place_items(b, group, next);
   }
   free(group);
   free(next);
   for (uint32_t g = 0; made && g < groups; g++)
     sort_texts(b->items + b->fresh[g], b->fresh[g + 1] - b->fresh[g]);
   return made;
+}
+
+/* Of the old order's series those that stay, in place of all of them: in scratch, if any has left. */
+static uint32_t keep_old(const builder *b, const pts_order *next, const uint32_t **series, uint32_t count,
+                         uint32_t *scratch) {
+  if (!b->some_left || count == 0) return count;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t n = (*series)[i];
+    if (next->known[n] == b->old->known[n]) scratch[kept++] = n;
+  }
+  *series = scratch;
+  return kept;
 }
 
 /* Where in sorted old series `wanted` goes. */
@@ -309,52 +352,64 @@ static void flag_family(const builder *b, const pts_order *next, pts_order_famil
   }
 }
 
+/* One class of a family's series, old and new. Returns how many. */
+static uint32_t fill_class(const builder *b, pts_order *next, const uint32_t *old, uint32_t old_count,
+                           uint32_t group, uint32_t at, uint32_t *scratch) {
+  old_count = keep_old(b, next, &old, old_count, scratch);
+  return merge_group(b, old, old_count, group, next->series + at);
+}
+
 static bool fill(builder *b, pts_order *next) {
-  uint32_t groups = 2 * next->family_count;
+  uint32_t groups = 2 * next->family_count, old_count = b->old ? b->old->series_count : 0;
   b->fresh = calloc(groups + 2, sizeof *b->fresh);
-  if (!b->fresh || !gather(b, groups)) return false;
-  uint32_t total = b->item_count + (b->old ? b->old->series_count : 0);
-  next->series = malloc((size_t)(total + 1) * sizeof *next->series);
-  if (!next->series) return false;
+  if (!b->fresh || !find_added(b, next) || !gather(b, groups)) return false;
+  next->series = malloc(((size_t)b->item_count + old_count + 1) * sizeof *next->series);
+  uint32_t *scratch = malloc(((size_t)old_count + 1) * sizeof *scratch);
+  bool made = next->series && scratch;
   uint32_t at = 0, cursor = 0;
-  for (uint32_t f = 0; f < next->family_count; f++) {
+  for (uint32_t f = 0; made && f < next->family_count; f++) {
     pts_order_family *family = &next->families[f];
     const pts_order_family *was = old_family(b->old, family->record, &cursor);
     const uint32_t *series = was ? b->old->series + was->first : NULL;
     family->first = at;
-    family->values = merge_group(b, series, was ? was->values : 0, 2 * f, next->series + at);
+    family->values = fill_class(b, next, series, was ? was->values : 0, 2 * f, at, scratch);
     at += family->values;
     series = was ? series + was->values : NULL;
-    family->histograms =
-        merge_group(b, series, was ? was->histograms : 0, 2 * f + 1, next->series + at);
+    family->histograms = fill_class(b, next, series, was ? was->histograms : 0, 2 * f + 1, at, scratch);
     at += family->histograms;
     next->histogram_count += family->histograms;
     flag_family(b, next, family, was, f);
   }
+  free(scratch);
   next->series_count = at;
-  return true;
+  return made;
 }
 
 static void free_order(pts_order *order) {
   free(order->families);
   free(order->series);
+  free(order->known);
   free(order);
 }
 
 static pts_order *build(pts_attachment *a, const pts_order *old, uint32_t used) {
   builder b = {.a = a, .old = old, .used = used};
   pts_order *next = calloc(1, sizeof *next);
+  if (next) next->changes = pts_load_acquire_u64(&a->metrics->changes);
   b.rank = calloc((size_t)used + 1, sizeof *b.rank);
   bool made = next && b.rank && order_families(&b, next) && fill(&b, next);
   free(b.rank);
   free(b.fresh);
   free(b.items);
+  free(b.added);
   if (!made) {
     if (next) free_order(next);
     return NULL;
   }
   next->seen = used;
   next->references = 1;
+  pts_fence_acquire();
+  next->unsure = pts_load_relaxed_u64(&a->metrics->changes) != next->changes;
   return next;
 }
 
@@ -379,7 +434,7 @@ void pts_order_release(pts_order *order) {
 static void install(pts_attachment *a, pts_order *next) {
   pts_os_process_lock();
   pts_order *replaced = a->order;
-  if (!replaced || replaced->seen < next->seen) {
+  if (!replaced || replaced->seen < next->seen || replaced->changes < next->changes || replaced->unsure) {
     a->order = next;
     next->references++;
   } else {
@@ -389,11 +444,20 @@ static void install(pts_attachment *a, pts_order *next) {
   if (replaced) pts_order_release(replaced);
 }
 
+/* How often an order is made anew because records were freed meanwhile. */
+#define BUILD_TRIES 3u
+
 pts_order *pts_order_now(pts_attachment *a) {
   uint32_t used = pts_records_used(a);
   pts_order *order = hold_current(a);
-  if (order && order->seen >= used) return order;
-  pts_order *next = build(a, order, used);
+  uint64_t changes = pts_load_acquire_u64(&a->metrics->changes);
+  if (order && order->seen >= used && order->changes == changes && !order->unsure) return order;
+  pts_order *next = NULL;
+  for (uint32_t i = 0; i < BUILD_TRIES && (!next || next->unsure); i++) {
+    if (next) free_order(next);
+    next = build(a, order && !order->unsure ? order : NULL, used);
+    if (!next) break;
+  }
   if (order) pts_order_release(order);
   if (next) install(a, next);
   return next;

@@ -47,7 +47,17 @@ typedef struct pts_order {
   uint32_t histogram_count;
   pts_order_family *families;
   uint32_t *series;
+  uint32_t *known;   /* of each record below seen: the incarnation that is in, plus 1; 0: none */
+  uint64_t changes; /* the store's when it was made */
+  bool unsure;       /* records were given away meanwhile: the next order does not build on this one */
 } pts_order;
+
+/* Whether the record still has the labels by which it is in the order. Asked before and after its text is
+ * used: acquire, and behind an acquire fence. */
+static inline bool pts_order_holds(const pts_order *order, const pts_attachment *a, uint32_t number) {
+  uint64_t head = pts_load_acquire_u64(&a->records[number].head);
+  return !(head & PTS_HEAD_FREE) && PTS_HEAD_INCARNATION(head) + 1 == order->known[number];
+}
 
 /* The order of all records there are now, with a reference for the caller; NULL: no memory. */
 pts_order *pts_order_now(pts_attachment *a);

@@ -447,6 +447,12 @@ uint64_t pts_os_monotonic_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
 
 uint64_t pts_os_clock_ms(void) { return clock_ms(CLOCK_REALTIME); }
 
+uint64_t pts_os_clock_us(void) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0) return 0;
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void pts_os_sleep(uint32_t milliseconds) {
   struct timespec left = {.tv_sec = milliseconds / 1000,
                           .tv_nsec = (long)(milliseconds % 1000) * 1000000};

@@ -561,13 +561,15 @@ uint64_t pts_os_monotonic_ms(void) {
   return ticks / second * 1000 + ticks % second * 1000 / second;
 }
 
-uint64_t pts_os_clock_ms(void) {
-  const uint64_t from_1601_to_1970_ms = 11644473600000u;
+uint64_t pts_os_clock_us(void) {
+  const uint64_t from_1601_to_1970_us = 11644473600000000u;
   FILETIME now; /* in steps of 100 nanoseconds */
   GetSystemTimePreciseAsFileTime(&now);
   uint64_t steps = (uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime;
-  return steps / 10000 - from_1601_to_1970_ms;
+  return steps / 10 - from_1601_to_1970_us;
 }
+
+uint64_t pts_os_clock_ms(void) { return pts_os_clock_us() / 1000; }
 
 /* ---- processes and threads ------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@
 #endif
 
 /* Raised with every change of this header. ffi/symbols.ts expects the same number. */
-#define PTS_ABI_VERSION 1u
+#define PTS_ABI_VERSION 2u
 
 /* One list of failures: value, name (StoreError.code in TypeScript), text. */
 #define PTS_ERRORS(X)                                                                              \
@@ -67,7 +67,9 @@
   X(-27, TOO_LONG, "a name, label text or value is too long")                                      \
   X(-28, TOO_SMALL, "the buffer is too small")                                                     \
   X(-29, UNSUPPORTED, "this platform cannot do that")                                              \
-  X(-30, TOO_MANY, "too many open stores in this process")
+  X(-30, TOO_MANY, "too many open stores in this process")                                         \
+  X(-31, STALE, "the series's room was given to other labels: look it up again")                   \
+  X(-32, FAMILY_FULL, "the metric has as many series as it may have")
 
 enum {
 #define PTS_ERROR_ENUM(value, name, text) PTS_E_##name = (value),
@@ -80,7 +82,8 @@ enum {
   PTS_KIND_VALUE = 1,     /* one number: added to (sharded) until it is first set (then shared) */
   PTS_KIND_HISTOGRAM = 2, /* counts of buckets and a sum */
   PTS_KIND_ENUM = 3,      /* the index of one of the family's states, -1 for none of them */
-  PTS_KIND_LIVE = 4,      /* a gauge of which only the parts of living workers count */
+  PTS_KIND_LIVE = 4,      /* a gauge with a value for each worker */
+  PTS_KIND_RECENT = 5,    /* likewise, with its time: the last one counts */
 };
 
 /* pts_open: what to attach to, and how to make it when it is not there. */
@@ -121,9 +124,13 @@ PTS_EXPORT int32_t pts_error_text(int32_t code, char *text, uint32_t size);
 /*
  * Declare a family. parts holds part_count texts one after the other, their lengths in lengths:
  *   0  what a redeclaration must repeat, byte for byte (canonical JSON)
- *   1  what it may change (ignored when declared again)
- *   2  the header lines as rendered: "# HELP ...\n# TYPE ...\n", may be empty
- *   3.. one `label="value"` for each state of an enum
+ *   1  what this library reads of it, in ASCII: how workers' values become one ('-' additions are summed,
+ *      the last set wins; 's' sum, 'm' min, 'M' max, 'r' most recent, 'a' all), whether only living
+ *      workers count ('l' or '.'), the type ('c' 'g' 'h' 's' 'i' 'e' 'u', '-' for none), after how many
+ *      milliseconds without an update a series leaves (digits, none: never), ';', then what it does not read
+ *   2  the header lines of the text format: "# HELP ...\n# TYPE ...\n", may be empty
+ *   3  those of OpenMetrics
+ *   4.. one `label="value"` for each state of an enum
  * Fails with PTS_E_MISMATCH (the old declaration stays), *_FULL, LOCK_TIMEOUT.
  */
 PTS_EXPORT int32_t pts_declare(uint32_t attachment, const uint8_t *name, uint32_t name_length,
@@ -148,23 +155,26 @@ typedef struct pts_series_key {
   uint32_t bound_count;   /* histograms: upper bounds, ascending, finite, without +Inf */
   uint32_t flags;         /* PTS_SERIES_* */
   uint32_t timeout_ms;    /* how long to wait for the index's lock; 0: the store's lock timeout */
+  uint32_t max_series;    /* FAMILY_FULL when the family has so many and this one is new; 0: any number */
 } pts_series_key;
 
 enum {
   PTS_SERIES_QUOTED = 1,    /* the name is printed in quotes inside the braces */
   PTS_SERIES_NO_CREATE = 2, /* PTS_E_NOT_FOUND instead of a new series */
+  PTS_SERIES_OVERFLOW = 4,  /* max_series does not hold for this one */
 };
 
-/* Look up or create. Returns a handle (>= 0) for this attachment, valid until it is closed and
- * whatever other workers do (clear, remove). Creating does not make the series exist: a first
- * update does. Failures: *_FULL, LOCK_TIMEOUT, TOO_LONG, INVALID. */
+/* Look up or create. Returns a handle (>= 0) for this attachment, valid until it is closed, across
+ * clear and remove by anybody. Once the series does not exist, its room may be given to other labels: then
+ * every call with the handle fails with STALE, and nothing else ever becomes of it. Creating does not make
+ * the series exist: a first update does. Failures: *_FULL, LOCK_TIMEOUT, TOO_LONG, INVALID. */
 PTS_EXPORT int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t *text,
                               const double *bounds);
 
 /* ---- updates: hot, numbers only --------------------------------------------------------------- */
 
-/* Each returns 0 or a failure (CLOSED, INVALID, CELLS_FULL, NO_SPACE, LOCK_TIMEOUT); a failed update
- * changed nothing. pts_add on a value or live series; pts_set on those and on an enum (the index). */
+/* Each returns 0 or a failure (CLOSED, INVALID, STALE, CELLS_FULL, NO_SPACE, LOCK_TIMEOUT); a failed
+ * update changed nothing. pts_add on a value or live series; pts_set on those and on an enum (the index). */
 PTS_EXPORT int32_t pts_add(uint32_t attachment, uint32_t handle, double amount);
 PTS_EXPORT int32_t pts_set(uint32_t attachment, uint32_t handle, double value);
 /* With a timestamp in milliseconds; a later pts_set erases it, pts_add keeps it. */
@@ -175,8 +185,19 @@ PTS_EXPORT int32_t pts_observe(uint32_t attachment, uint32_t handle, double valu
 /* Makes the series exist with the value it would start from (0, or no observations). */
 PTS_EXPORT int32_t pts_touch(uint32_t attachment, uint32_t handle);
 
+/* What an exemplar stands for, beside an update that was made: text is printed labels
+ * (`trace_id="x",b="y"`, UTF-8, at most 1,024 bytes), the value says a histogram's bucket. One is kept for a
+ * series and bucket, the last; of two at the very same time one. */
+PTS_EXPORT int32_t pts_exemplar(uint32_t attachment, uint32_t handle, double value, double timestamp_ms,
+                                const uint8_t *text, uint32_t length);
+
 /* The series leaves the exposition; the next update starts it from zero. Idempotent. */
 PTS_EXPORT int32_t pts_remove(uint32_t attachment, uint32_t handle);
+/* Likewise for all series of a family whose printed labels have every one of label_count texts
+ * (`a="b"`), which stand one after the other, their lengths in lengths. Returns how many that existed left. */
+PTS_EXPORT int32_t pts_remove_matching(uint32_t attachment, const uint8_t *name, uint32_t name_length,
+                                       const uint8_t *labels, const uint32_t *lengths,
+                                       uint32_t label_count);
 /* Every series leaves the exposition; declarations stay. */
 PTS_EXPORT int32_t pts_clear(uint32_t attachment);
 /* The sum over all shards as a scrape would print it. Returns 1, or 0 when the series does not
@@ -207,7 +228,8 @@ typedef struct pts_usage {
   uint64_t text_used, text_capacity;       /* bytes */
   uint64_t cells_used, cells_capacity;     /* bytes of one shard */
   uint64_t workers_live, workers_ever, workers_capacity;
-  uint64_t dropped_updates, damage, repairs, lock_waits;
+  uint64_t dropped_updates, damage, repairs, lock_waits, takeovers;
+  uint64_t free_records;                   /* of series that left, for new ones */
   uint64_t file_bytes;                     /* full, sparse size */
   uint64_t allocated_bytes;                /* what the file really takes */
   uint64_t my_slot, my_epoch;

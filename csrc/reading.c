@@ -57,13 +57,6 @@ static const uint64_t *block_in(const pts_attachment *a, uint32_t slot, uint64_t
   return (const uint64_t *)(const void *)(pts_shard(a, slot) + at);
 }
 
-pts_merge pts_family_merge(const pts_attachment *a, const pts_record *family) {
-  uint32_t length;
-  const uint8_t *part = pts_family_part(a, family, 1, &length);
-  if (!part || length == 0) return PTS_MERGE_SUM;
-  return *part == 'm' ? PTS_MERGE_MIN : *part == 'M' ? PTS_MERGE_MAX : PTS_MERGE_SUM;
-}
-
 /* ---- values --------------------------------------------------------------------------------------- */
 
 static int sum_shards(const pts_attachment *a, const pts_view *view, uint64_t at, uint64_t tag,
@@ -82,26 +75,72 @@ static int sum_shards(const pts_attachment *a, const pts_view *view, uint64_t at
   return found;
 }
 
-static int merge_live(pts_attachment *a, pts_view *view, uint64_t at, uint64_t tag, pts_merge merge,
-                      pts_reading *out) {
-  uint64_t end = at + PTS_WORDS_LIVE * 8;
+/* The pair of value and time that a block shows by the parity of its n. */
+static void read_pair(const uint64_t *n_cell, const uint64_t *pairs, pts_reading *out) {
+  for (uint32_t i = 0; i < SEQUENCE_TRIES; i++) {
+    uint64_t n = pts_load_acquire_u64(n_cell);
+    const uint64_t *pair = &pairs[2 * (n & 1)];
+    out->value = pts_double_of(pts_load_relaxed_u64(&pair[0]));
+    out->time = pts_double_of(pts_load_relaxed_u64(&pair[1]));
+    pts_fence_acquire();
+    if (pts_load_relaxed_u64(n_cell) == n) return;
+  }
+}
+
+/* A worker's part, if its block is current and its owner counts. A value's time is only for comparing. */
+static bool read_part(pts_attachment *a, pts_view *view, const pts_record *record, uint32_t slot,
+                      uint64_t tag, bool live, pts_reading *out) {
+  uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
+  bool recent = record->kind == PTS_KIND_RECENT;
+  uint64_t end = at + (recent ? PTS_WORDS_RECENT : PTS_WORDS_LIVE) * 8;
+  if (view->marks[slot] < end) return false;
+  const uint64_t *block = block_in(a, slot, at);
+  if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) return false;
+  uint64_t epoch = pts_load_acquire_u64(&block[PTS_CELL_LIVE_EPOCH]);
+  if (live && !slot_alive(a, view, slot, epoch)) return false;
+  if (recent) {
+    read_pair(&block[PTS_CELL_RECENT_N], &block[PTS_CELL_RECENT_VALUES], out);
+  } else {
+    out->value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_LIVE_VALUE]));
+    out->time = NAN;
+  }
+  return true;
+}
+
+static void merge_part(pts_merge merge, const pts_reading *part, pts_reading *out) {
+  if (merge == PTS_MERGE_SUM || merge == PTS_MERGE_NONE)
+    out->value += part->value;
+  else if (merge == PTS_MERGE_MIN ? part->value < out->value
+           : merge == PTS_MERGE_RECENT ? part->time > out->time
+                                       : part->value > out->value)
+    *out = *part;
+}
+
+static int merge_workers(pts_attachment *a, pts_view *view, const pts_record *record, uint64_t tag,
+                         const pts_traits *traits, pts_reading *out) {
   int found = 0;
   for (uint32_t slot = 1; slot < view->high; slot++) {
-    if (view->marks[slot] < end) continue;
-    const uint64_t *block = block_in(a, slot, at);
-    if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) continue;
-    uint64_t epoch = pts_load_acquire_u64(&block[PTS_CELL_LIVE_EPOCH]);
-    if (!slot_alive(a, view, slot, epoch)) continue;
-    double value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_LIVE_VALUE]));
-    if (!found)
-      out->value = value;
-    else if (merge == PTS_MERGE_SUM)
-      out->value += value;
-    else if (merge == PTS_MERGE_MIN ? value < out->value : value > out->value)
-      out->value = value;
+    pts_reading part;
+    if (traits->merge == PTS_MERGE_ALL && slot != a->session.store.slot) continue;
+    if (!read_part(a, view, record, slot, tag, pts_only_living(traits), &part)) continue;
+    if (found)
+      merge_part(traits->merge, &part, out);
+    else
+      *out = part;
     found = 1;
   }
+  out->time = NAN;
   return found;
+}
+
+int pts_read_worker(pts_attachment *a, pts_view *view, const pts_record *record, uint32_t slot,
+                    const pts_traits *traits, pts_reading *out) {
+  uint64_t head = pts_load_acquire_u64(&record->head);
+  uint64_t tag = PTS_TAG(pts_load_acquire_u64(a->generation), PTS_HEAD_GENERATION(head));
+  bool found = read_part(a, view, record, slot, tag, pts_only_living(traits), out);
+  out->time = NAN;
+  pts_fence_acquire();
+  return found && PTS_HEAD_GENERATION(pts_load_relaxed_u64(&record->head)) == PTS_HEAD_GENERATION(head);
 }
 
 /* A block of shard 0, where a series may have moved since the view was taken. NULL: not allocated. */
@@ -124,27 +163,26 @@ static int read_shared(const pts_attachment *a, pts_view *view, const pts_record
 static int read_stamped(const pts_attachment *a, pts_view *view, const pts_record *record,
                         uint64_t tag, pts_reading *out) {
   uint64_t place = pts_load_acquire_u32(&record->extra);
-  const uint64_t *block = shared_block(a, view, place * 8, PTS_WORDS_STAMPED);
+  const uint64_t *block = shared_block(a, view, place * 8, PTS_WORDS_ANNEX);
   if (!block) return 0;
   if (pts_load_acquire_u64(&block[PTS_CELL_TAG]) != tag) return 0;
-  for (uint32_t i = 0; i < SEQUENCE_TRIES; i++) {
-    uint64_t n = pts_load_acquire_u64(&block[PTS_CELL_STAMP_N]);
-    const uint64_t *pair = &block[PTS_CELL_STAMP_VALUES + 2 * (n & 1)];
-    out->value = pts_double_of(pts_load_relaxed_u64(&pair[0]));
-    out->time = pts_double_of(pts_load_relaxed_u64(&pair[1]));
-    pts_fence_acquire();
-    if (pts_load_relaxed_u64(&block[PTS_CELL_STAMP_N]) == n) return 1;
-  }
+  read_pair(&block[PTS_CELL_STAMP_N], &block[PTS_CELL_STAMP_VALUES], out);
   return 1;
 }
 
+/* But for the mark, which says nothing about blocks. */
+static bool same_head(const pts_record *record, uint64_t head) {
+  return ((pts_load_relaxed_u64(&record->head) ^ head) & ~(uint64_t)PTS_HEAD_MARK) == 0;
+}
+
 static int read_once(pts_attachment *a, pts_view *view, const pts_record *record, uint64_t head,
-                     uint64_t tag, pts_merge merge, pts_reading *out) {
+                     uint64_t tag, const pts_traits *traits, pts_reading *out) {
   uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
   switch (PTS_HEAD_MODE(head)) {
   case PTS_MODE_SHARDED:
-    return record->kind == PTS_KIND_LIVE ? merge_live(a, view, at, tag, merge, out)
-                                         : sum_shards(a, view, at, tag, out);
+    return record->kind == PTS_KIND_LIVE || record->kind == PTS_KIND_RECENT
+               ? merge_workers(a, view, record, tag, traits, out)
+               : sum_shards(a, view, at, tag, out);
   case PTS_MODE_SHARED:
     return read_shared(a, view, record, tag, out);
   case PTS_MODE_STAMPED:
@@ -154,18 +192,17 @@ static int read_once(pts_attachment *a, pts_view *view, const pts_record *record
   }
 }
 
-int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, pts_merge merge,
+int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, const pts_traits *traits,
                    pts_reading *out) {
   int found = 0;
   for (uint32_t i = 0; i < TRIES; i++) {
     uint64_t head = pts_load_acquire_u64(&record->head);
     uint64_t generation = pts_load_acquire_u64(a->generation);
     out->time = NAN;
-    found = read_once(a, view, record, head, PTS_TAG(generation, PTS_HEAD_GENERATION(head)), merge,
+    found = read_once(a, view, record, head, PTS_TAG(generation, PTS_HEAD_GENERATION(head)), traits,
                       out);
     pts_fence_acquire();
-    if (pts_load_relaxed_u64(&record->head) == head && pts_load_relaxed_u64(a->generation) == generation)
-      return found;
+    if (same_head(record, head) && pts_load_relaxed_u64(a->generation) == generation) return found;
   }
   return found;
 }
@@ -224,8 +261,7 @@ int pts_read_histogram(pts_attachment *a, const pts_view *view, const pts_record
     uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
     found = sum_histogram(a, view, record, tag, counts, count_count, sum);
     pts_fence_acquire();
-    if (pts_load_relaxed_u64(&record->head) == head && pts_load_relaxed_u64(a->generation) == generation)
-      break;
+    if (same_head(record, head) && pts_load_relaxed_u64(a->generation) == generation) break;
   }
   return found;
 }
@@ -234,19 +270,14 @@ int pts_read_histogram(pts_attachment *a, const pts_view *view, const pts_record
 
 int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *count) {
   pts_attachment *a = pts_attachment_of(attachment);
-  if (!a) return PTS_E_CLOSED;
-  if (handle >= a->max_records || !a->handles[handle].record) return PTS_E_INVALID;
-  const pts_handle *h = &a->handles[handle];
+  const pts_handle *h = pts_handle_of(a, handle);
+  if (!h) return pts_no_handle(attachment, handle);
+  if (!pts_same_series(h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
   pts_view view;
   pts_view_take(a, &view);
   if (h->kind != PTS_KIND_HISTOGRAM) {
     pts_reading reading;
-    pts_merge merge = PTS_MERGE_SUM;
-    if (h->kind == PTS_KIND_LIVE) {
-      const pts_record *family = pts_record_at(a, h->record->family);
-      if (family) merge = pts_family_merge(a, family);
-    }
-    int found = pts_read_value(a, &view, h->record, merge, &reading);
+    int found = pts_read_value(a, &view, h->record, &h->traits, &reading);
     *value = found ? reading.value : 0;
     *count = 0;
     return found;

@@ -24,13 +24,12 @@ typedef struct pts_reading {
   double time; /* NaN: none */
 } pts_reading;
 
-/* How the parts of a live gauge become one number. */
-typedef enum pts_merge { PTS_MERGE_SUM, PTS_MERGE_MIN, PTS_MERGE_MAX } pts_merge;
-pts_merge pts_family_merge(const pts_attachment *a, const pts_record *family);
-
-/* A value, live or enum series: 1, or 0 when it does not exist. */
-int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, pts_merge merge,
+/* A value, worker gauge or enum series: 1, or 0 when it does not exist. */
+int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, const pts_traits *traits,
                    pts_reading *out);
+/* What one worker's part of a worker gauge is: 1, or 0 when there is none that counts. */
+int pts_read_worker(pts_attachment *a, pts_view *view, const pts_record *record, uint32_t slot,
+                    const pts_traits *traits, pts_reading *out);
 /* A histogram: counts[0 .. bounds] each for itself (not cumulative), whole observations only. */
 int pts_read_histogram(pts_attachment *a, const pts_view *view, const pts_record *record,
                        uint64_t *counts, uint32_t count_count, double *sum);

@@ -22,7 +22,7 @@
 #define NUMBERS (2 * PTS_NUMBER_MAX + 4) /* " value time\n" and what the printer may overwrite */
 
 static inline uint8_t *put(uint8_t *p, const void *bytes, size_t length) {
-  if (length) memcpy(p, bytes, length);
+  if (length) pts_racing_copy(p, bytes, length);
   return p + length;
 }
 
@@ -86,14 +86,19 @@ static bool write_derived(pts_sink *sink, const pts_parts *parts, pts_text suffi
 static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
   pts_record *record = pts_record_at(r->a, number);
   if (!record) return 1;
+  if (!pts_order_holds(r->order, r->a, number)) return 1;
   pts_reading reading;
   pts_text printed;
-  if (!pts_read_value(r->a, &r->view, record, r->merge, &reading)) return 1;
+  if (!pts_read_value(r->a, &r->view, record, &r->traits, &reading)) return 1;
   if (!pts_record_printed(r->a, record, &printed)) {
     pts_damage(r->a);
     return 1;
   }
-  return write_line(sink, printed, &reading);
+  uint8_t *line = sink->at;
+  if (!write_line(sink, printed, &reading)) return 0;
+  pts_fence_acquire();
+  if (!pts_order_holds(r->order, r->a, number)) sink->at = line; /* its room was given away meanwhile */
+  return 1;
 }
 
 /* How many series ahead a record is asked for, and what it leads to. */
@@ -221,7 +226,7 @@ static int begin_group(pts_render *r, pts_sink *sink) {
   const pts_record *record =
       named == PTS_NO_FAMILY ? NULL : pts_record_at(r->a, r->order->families[named].record);
   if (record && !header_step(r, sink, record)) return 0;
-  r->merge = record ? pts_family_merge(r->a, record) : PTS_MERGE_SUM;
+  r->traits = record ? pts_family_traits(r->a, record) : (pts_traits){.type = '-'};
   return pts_spread_begin(r) ? 1 : PTS_E_NO_MEMORY;
 }
 

@@ -75,7 +75,6 @@ typedef struct pts_spread {
   uint8_t *text;
   size_t text_used, text_room;
 } pts_spread;
-#define PTS_PART_STATES 3u /* the first part of a declaration that is a state */
 
 typedef struct pts_render {
   pts_attachment *a;
@@ -92,7 +91,7 @@ typedef struct pts_render {
   uint32_t series;
   /* of the group and series at the position */
   pts_group *group;
-  pts_merge merge;
+  pts_traits traits;
   pts_parts parts; /* of the histogram series whose buckets are being printed */
   pts_buckets buckets;
   bool reading_buckets; /* it was read, and `bucket` is its next line */

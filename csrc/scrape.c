@@ -35,12 +35,27 @@ static pts_render *make_render(pts_attachment *a, uint32_t flags) {
   return r;
 }
 
+/* Series that nobody has updated for their family's ttl leave first. */
+static void expire(pts_render *r) {
+  for (uint32_t f = 0; f < r->order->family_count; f++) {
+    const pts_order_family *family = &r->order->families[f];
+    const pts_record *record = pts_record_at(r->a, family->record);
+    pts_traits traits = record ? pts_family_traits(r->a, record) : (pts_traits){0};
+    if (traits.ttl_ms)
+      pts_expire(r->a, r->order->series + family->first, family->values + family->histograms,
+                 traits.ttl_ms, (double)pts_os_clock_ms());
+  }
+}
+
 /* The plan is made with the first lines: putting a million new series in order takes long, and only
  * pts_render_next may be called beside the event loop. It sees what was there when the render began:
  * nothing ever leaves the order. */
 static bool plan(pts_render *r) {
   if (r->groups) return true;
-  if (!r->order) r->order = pts_order_now(r->a);
+  if (!r->order) {
+    r->order = pts_order_now(r->a);
+    if (r->order) expire(r);
+  }
   if (r->order && pts_plan_make(r)) return true;
   free(r->groups);
   free(r->totals);

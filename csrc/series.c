@@ -1,14 +1,14 @@
 /*
- * Families and series: records, declarations, generations.
+ * Families and series: records, look-ups, generations.
  *
  * I1: a record is filled, then counted by records_used (release), then named by a hash slot (release).
- *     kind, words, place, entry and family never change after that.
+ *     kind, words and place never change after that; entry, family and extra only while it is free (room.c).
  * I2: generations of a series come from its own counter by fetch-and-add; none is used twice, so a
- *     block with an old tag can never become current again.
- * I3: a family's declaration is one 4-byte store; it is set once.
+ *     block with an old tag can never become current again, also not for other labels.
+ * I3: a look-up without the index lock loads the record's head, compares the text, and looks at the head
+ *     again: with the same incarnation and not free, the text was that incarnation's.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "atomics.h"
 #include "metrics.h"
@@ -23,8 +23,7 @@ uint32_t pts_records_used(const pts_attachment *a) {
   return used <= a->max_records ? used : a->max_records;
 }
 
-/* A copy, each word of the file loaded once: what was checked is what is used. */
-static pts_record copy_of(const pts_record *record) {
+pts_record pts_record_copy(const pts_record *record) {
   const uint64_t *words = (const uint64_t *)(const void *)record;
   uint64_t loaded[sizeof *record / 8];
   pts_record copy;
@@ -44,6 +43,9 @@ static bool words_hold(const pts_attachment *a, const pts_record *record) {
   case PTS_KIND_LIVE:
     if (record->words != PTS_WORDS_LIVE) return false;
     break;
+  case PTS_KIND_RECENT:
+    if (record->words != PTS_WORDS_RECENT) return false;
+    break;
   case PTS_KIND_HISTOGRAM:
     if (record->words < PTS_WORDS_HISTOGRAM(0) ||
         record->words > PTS_WORDS_HISTOGRAM(PTS_MAX_BOUNDS))
@@ -52,12 +54,12 @@ static bool words_hold(const pts_attachment *a, const pts_record *record) {
   default:
     return false;
   }
-  return record->place != 0 && ((uint64_t)record->place + record->words) * 8 <= a->shard_size;
+  return record->place != 0 && record->place % 2 == 0 && ((uint64_t)record->place + record->words) * 8 <= a->shard_size;
 }
 
 pts_record *pts_record_at(const pts_attachment *a, uint32_t number) {
   if (number >= pts_records_used(a)) return NULL;
-  pts_record copy = copy_of(&a->records[number]);
+  pts_record copy = pts_record_copy(&a->records[number]);
   return words_hold(a, &copy) && copy.family < a->max_records ? &a->records[number] : NULL;
 }
 
@@ -93,18 +95,24 @@ int32_t pts_place_reserve(pts_attachment *a, uint32_t words, uint32_t *place) {
   return 0;
 }
 
+/* Records and their times, in allocated space: as much of both as a step of records has. */
 static int32_t ready_record(pts_attachment *a, uint32_t number) {
   pts_metrics *m = a->metrics;
   uint32_t ready = pts_load_relaxed_u32(&m->records_ready);
   if (number >= a->max_records) return PTS_E_SERIES_FULL;
   if (number < ready) return 0;
   uint64_t mark = (uint64_t)ready * sizeof(pts_record);
+  uint64_t times_mark = ((uint64_t)ready * sizeof *a->times + PTS_STEP - 1) / PTS_STEP * PTS_STEP;
   uint64_t limit = (uint64_t)a->max_records * sizeof(pts_record);
-  uint64_t base = (uint64_t)((uint8_t *)a->records - a->session.store.section);
-  int32_t code =
-      pts_store_extend(&a->session.store, base, &mark, (uint64_t)(number + 1) * sizeof(pts_record), limit);
+  const uint8_t *section = a->session.store.section;
+  int32_t code = pts_store_extend(&a->session.store, (uint64_t)((uint8_t *)a->records - section), &mark,
+                                  (uint64_t)(number + 1) * sizeof(pts_record), limit);
+  ready = (uint32_t)(mark / sizeof(pts_record));
+  if (code == 0)
+    code = pts_store_extend(&a->session.store, (uint64_t)((uint8_t *)a->times - section), &times_mark,
+                            (uint64_t)ready * sizeof *a->times, UINT64_MAX / 2);
   if (code != 0) return code;
-  pts_store_release_u32(&m->records_ready, (uint32_t)(mark / sizeof(pts_record)));
+  pts_store_release_u32(&m->records_ready, ready);
   PTS_POINT();
   return 0;
 }
@@ -121,59 +129,99 @@ static int32_t reserve(pts_attachment *a, const pts_wanted *wanted, uint32_t wor
   return code;
 }
 
-/* Append entry and record, then publish both. template: kind, words, family, extra. */
-static int32_t insert(pts_attachment *a, pts_wanted *wanted, const pts_record *template,
-                      uint32_t *number) {
+/* Append entry and record, then publish the record. template: kind, words, family, extra, head. */
+static int32_t append(pts_attachment *a, pts_wanted *wanted, const pts_record *template,
+                      uint32_t *number, uint32_t *word) {
   pts_metrics *m = a->metrics;
   *number = pts_load_relaxed_u32(&m->records_used);
   int32_t code = ready_record(a, *number);
   if (code != 0) return code;
-  uint32_t place, word;
+  uint32_t place;
   wanted->head.record = *number;
   wanted->head.hash = pts_index_hash(a, wanted);
-  code = reserve(a, wanted, template->words, &place, &word);
+  code = reserve(a, wanted, template->words, &place, word);
   if (code != 0) return code;
 
   pts_record *record = &a->records[*number];
   *record = *template;
   record->generations = 1;
   record->place = place;
-  record->entry = word;
+  record->entry = *word;
   if (template->kind == PTS_KIND_FAMILY) record->family = *number;
+  pts_store_relaxed_u32(&a->times[*number], pts_ticks_now(a));
   PTS_POINT();
   pts_store_release_u32(&m->records_used, *number + 1);
   PTS_POINT();
-  return pts_index_publish(a, word);
+  return 0;
 }
+
+/* ---- looking up ----------------------------------------------------------------------------------- */
 
 static pts_wanted family_wanted(const uint8_t *name, uint32_t length) {
   return (pts_wanted){{.kind = PTS_KIND_FAMILY, .length = (uint16_t)length}, name, length, 0};
 }
 
-/* The record an entry names, PTS_E_NOT_FOUND, or PTS_E_DAMAGED. */
-static int32_t record_of(const pts_attachment *a, const pts_wanted *wanted, uint32_t *number) {
-  uint32_t word = pts_index_find(a, wanted);
-  if (!word) return PTS_E_NOT_FOUND;
+/* The record that an entry names, if it is what was wanted, and its head; PTS_E_DAMAGED. */
+static int32_t record_of_entry(const pts_attachment *a, uint32_t word, const pts_wanted *wanted,
+                               uint32_t *number, uint64_t *head) {
   pts_entry entry;
   if (!pts_entry_read(a, word, &entry)) return PTS_E_DAMAGED;
   *number = entry.record;
-  const pts_record *record = pts_record_at(a, *number);
-  return record && record->kind == wanted->head.kind ? 0 : PTS_E_DAMAGED;
+  const pts_record *record = pts_record_at(a, entry.record);
+  if (!record || record->kind != wanted->head.kind) return PTS_E_DAMAGED;
+  if (pts_load_relaxed_u32(&record->entry) != word) return PTS_E_DAMAGED;
+  *head = pts_load_acquire_u64(&record->head);
+  return *head & PTS_HEAD_FREE ? PTS_E_DAMAGED : 0;
 }
 
-static int32_t family_for(pts_attachment *a, const uint8_t *name, uint32_t length,
-                          uint32_t *number) {
+/* Under the index lock: 0, NOT_FOUND, DAMAGED. */
+static int32_t find_locked(const pts_attachment *a, const pts_wanted *wanted, uint32_t *number) {
+  uint64_t head;
+  uint32_t word = pts_index_find(a, wanted);
+  return word ? record_of_entry(a, word, wanted, number, &head) : PTS_E_NOT_FOUND;
+}
+
+/* Without it: also PTS_INDEX_UNSETTLED. What looks broken may only be under change (I3). */
+static int32_t find(const pts_attachment *a, const pts_wanted *wanted, uint32_t *number, uint64_t *found) {
+  uint32_t word, again;
+  uint64_t head;
+  int32_t code = pts_index_look(a, wanted, &word);
+  if (code != 0) return code;
+  if (record_of_entry(a, word, wanted, number, &head) != 0) return PTS_INDEX_UNSETTLED;
+  if (pts_index_look(a, wanted, &again) != 0 || again != word) return PTS_INDEX_UNSETTLED;
+  pts_fence_acquire();
+  uint64_t now = pts_load_relaxed_u64(&a->records[*number].head);
+  bool same = PTS_HEAD_INCARNATION(now) == PTS_HEAD_INCARNATION(head) && !(now & PTS_HEAD_FREE);
+  *found = now;
+  return same ? 0 : PTS_INDEX_UNSETTLED;
+}
+
+int32_t pts_family_find(pts_attachment *a, const uint8_t *name, uint32_t length, uint32_t *number) {
   pts_wanted wanted = family_wanted(name, length);
-  int32_t code = record_of(a, &wanted, number);
-  if (code != PTS_E_NOT_FOUND) return code;
-  pts_record template = {.kind = PTS_KIND_FAMILY};
-  return insert(a, &wanted, &template, number);
+  uint64_t head;
+  int32_t code = find(a, &wanted, number, &head);
+  if (code != PTS_INDEX_UNSETTLED) return code;
+  code = pts_index_lock(a, a->session.store.lock_timeout_ms);
+  if (code != 0) return code;
+  code = find_locked(a, &wanted, number);
+  pts_index_unlock(a);
+  return code;
 }
 
-/* ---- series --------------------------------------------------------------------------------------- */
+int32_t pts_family_for(pts_attachment *a, const uint8_t *name, uint32_t length, uint32_t *number) {
+  pts_wanted wanted = family_wanted(name, length);
+  int32_t code = find_locked(a, &wanted, number);
+  if (code != PTS_E_NOT_FOUND) return code;
+  uint32_t word;
+  pts_record template = {.kind = PTS_KIND_FAMILY};
+  code = append(a, &wanted, &template, number, &word);
+  return code == 0 ? pts_index_publish(a, word) : code;
+}
+
+/* ---- what identifies a series ----------------------------------------------------------------------- */
 
 static int32_t check_key(const pts_series_key *key) {
-  if (key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_LIVE) return PTS_E_INVALID;
+  if (key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_RECENT) return PTS_E_INVALID;
   if (key->name_length == 0) return PTS_E_INVALID;
   if (key->name_length > PTS_MAX_NAME || key->series_length > PTS_MAX_SERIES_TEXT)
     return PTS_E_TOO_LONG;
@@ -191,6 +239,8 @@ static bool bounds_ascend(const double *bounds, uint32_t count) {
   }
   return true;
 }
+
+static bool has_bounds(uint32_t kind) { return kind == PTS_KIND_HISTOGRAM; }
 
 static pts_wanted bounds_wanted(const double *bounds, uint32_t count) {
   static const double none[1]; /* bounds may be NULL when there are none, memcpy's argument may not */
@@ -222,60 +272,168 @@ static uint16_t words_for(const pts_series_key *key) {
     return (uint16_t)PTS_WORDS_HISTOGRAM(key->bound_count);
   case PTS_KIND_LIVE:
     return PTS_WORDS_LIVE;
+  case PTS_KIND_RECENT:
+    return PTS_WORDS_RECENT;
   default:
     return PTS_WORDS_VALUE;
   }
 }
 
+/* ---- making a series, under the index lock ---------------------------------------------------------- */
+
+static bool is_full(int32_t code) {
+  return code == PTS_E_SERIES_FULL || code == PTS_E_TEXT_FULL || code == PTS_E_CELLS_FULL;
+}
+
+static int32_t take_or_append(pts_attachment *a, pts_wanted *wanted, const pts_record *template,
+                              uint32_t *number, uint32_t *word) {
+  int32_t code = pts_room_take(a, wanted, template, number, word);
+  return code == 0 ? 0 : append(a, wanted, template, number, word);
+}
+
+/* A record for what nobody has yet. When there is no room, series that have left are looked for. */
+static int32_t insert(pts_attachment *a, pts_wanted *wanted, const pts_record *template,
+                      uint32_t *number) {
+  uint32_t word;
+  pts_room_sweep_some(a);
+  int32_t code = take_or_append(a, wanted, template, number, &word);
+  if (is_full(code) && pts_room_sweep(a) > 0) code = take_or_append(a, wanted, template, number, &word);
+  if (code != 0) return code;
+  uint32_t *count = &a->records[template->family].place;
+  pts_store_relaxed_u32(count, pts_load_relaxed_u32(count) + 1);
+  PTS_POINT();
+  return pts_index_publish(a, word);
+}
+
+static int32_t check_count(pts_attachment *a, const pts_series_key *key, uint32_t family) {
+  if (key->max_series == 0 || (key->flags & PTS_SERIES_OVERFLOW)) return 0;
+  const uint32_t *count = &a->records[family].place;
+  if (pts_load_relaxed_u32(count) < key->max_series) return 0;
+  /* Some of them may have left since: asked only when any has. */
+  if (pts_load_relaxed_u64(&a->metrics->removals) == pts_load_relaxed_u64(&a->metrics->swept))
+    return PTS_E_FAMILY_FULL;
+  pts_room_sweep(a);
+  return pts_load_relaxed_u32(count) < key->max_series ? 0 : PTS_E_FAMILY_FULL;
+}
+
 static int32_t insert_series(pts_attachment *a, const pts_series_key *key, const uint8_t *name,
                              pts_wanted *wanted, const double *bounds, uint32_t *number) {
-  pts_record template = {.kind = (uint16_t)key->kind, .words = words_for(key)};
+  pts_record template = {.kind = (uint8_t)key->kind, .words = words_for(key)};
   template.head = PTS_HEAD(1, 0, key->kind == PTS_KIND_ENUM ? PTS_MODE_SHARED : PTS_MODE_SHARDED);
-  int32_t code = family_for(a, name, key->name_length, &template.family);
-  if (code == 0 && key->kind == PTS_KIND_HISTOGRAM) {
+  int32_t code = pts_family_for(a, name, key->name_length, &template.family);
+  if (code == 0 && has_bounds(key->kind)) {
     code = bounds_for(a, bounds, key->bound_count, &wanted->extra);
     template.extra = wanted->extra;
   }
-  if (code == 0) code = record_of(a, wanted, number); /* somebody may have been faster */
-  return code == PTS_E_NOT_FOUND ? insert(a, wanted, &template, number) : code;
+  if (code == 0) code = find_locked(a, wanted, number); /* somebody may have been faster */
+  if (code != PTS_E_NOT_FOUND) return code;
+  code = check_count(a, key, template.family);
+  return code == 0 ? insert(a, wanted, &template, number) : code;
 }
 
 static int32_t find_series(const pts_attachment *a, pts_wanted *wanted, const double *bounds,
-                           uint32_t bound_count, uint32_t *number) {
-  if (wanted->head.kind == PTS_KIND_HISTOGRAM) {
+                           uint32_t bound_count, uint32_t *number, uint64_t *head) {
+  if (has_bounds(wanted->head.kind)) {
+    pts_wanted b = bounds_wanted(bounds, bound_count);
+    int32_t code = pts_index_look(a, &b, &wanted->extra);
+    if (code != 0) return code;
+  }
+  return find(a, wanted, number, head);
+}
+
+static int32_t find_series_locked(const pts_attachment *a, pts_wanted *wanted, const double *bounds,
+                                  uint32_t bound_count, uint32_t *number) {
+  if (has_bounds(wanted->head.kind)) {
     pts_wanted b = bounds_wanted(bounds, bound_count);
     wanted->extra = pts_index_find(a, &b);
     if (!wanted->extra) return PTS_E_NOT_FOUND;
   }
-  return record_of(a, wanted, number);
+  return find_locked(a, wanted, number);
 }
+
+/* ---- handles ---------------------------------------------------------------------------------------- */
 
 bool pts_series_declared(const pts_attachment *a, const pts_record *record) {
   uint32_t family = pts_load_relaxed_u32(&record->family);
   return family < a->max_records && pts_load_acquire_u32(&a->records[family].extra) != 0;
 }
 
-static int32_t make_handle(pts_attachment *a, uint32_t number, uint32_t kind) {
-  pts_handle *h = &a->handles[number];
-  if (h->record) {
-    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) h->fast = 0;
-    return (int32_t)number;
-  }
-  pts_record copy = copy_of(&a->records[number]); /* record_of looked it up: below max_records */
-  if (copy.kind != kind || !words_hold(a, &copy)) return PTS_E_DAMAGED;
-  if (copy.kind == PTS_KIND_HISTOGRAM) {
+static uint32_t handle_number(const pts_attachment *a, uint32_t record, uint32_t incarnation) {
+  return incarnation << a->record_bits | record;
+}
+
+static int32_t fill_handle(pts_attachment *a, pts_handle *h, uint32_t number, const pts_series_key *key,
+                           uint64_t head) {
+  pts_record copy = pts_record_copy(&a->records[number]); /* looked up: below max_records */
+  uint32_t incarnation = PTS_HEAD_INCARNATION(head);
+  if (copy.kind != key->kind || !words_hold(a, &copy) || incarnation > a->max_incarnation)
+    return PTS_E_DAMAGED;
+  *h = (pts_handle){.record = &a->records[number],
+                    .incarnation = incarnation,
+                    .kind = copy.kind,
+                    .labelled = key->series_length > key->name_length + 4, /* more than {"name"} */
+                    .place = copy.place,
+                    .words = copy.words,
+                    .own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot) + copy.place};
+  const pts_record *family = pts_record_at(a, copy.family);
+  if (!family || family->kind != PTS_KIND_FAMILY) return PTS_E_DAMAGED;
+  h->traits = pts_family_traits(a, family);
+  if (has_bounds(copy.kind)) {
     uint32_t count;
     h->bounds = pts_record_bounds(a, &copy, &count);
     if (!h->bounds) return PTS_E_DAMAGED;
     h->bound_count = (uint16_t)count;
     if (!pts_series_declared(a, &copy)) h->fast = PTS_FAST_UNDECLARED;
   }
-  h->place = copy.place;
-  h->words = copy.words;
-  h->own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot) + h->place;
-  h->kind = copy.kind;
-  h->record = &a->records[number];
-  return (int32_t)number;
+  /* What was copied was of the incarnation that was looked up, if it is still there. */
+  pts_fence_acquire();
+  return pts_same_series(h, pts_load_relaxed_u64(&h->record->head)) ? 0 : PTS_E_DAMAGED;
+}
+
+/* What was looked up, with the head it had then, as a handle. */
+static int32_t make_handle(pts_attachment *a, uint32_t number, const pts_series_key *key, uint64_t head) {
+  pts_handle *h = &a->handles[number];
+  if (h->key && pts_same_series(h, head)) {
+    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) h->fast = 0;
+  } else {
+    int32_t code = fill_handle(a, h, number, key, head);
+    h->key = code == 0 ? handle_number(a, number, h->incarnation) | PTS_HANDLE_KEY : 0;
+    if (code != 0) return code;
+  }
+  return (int32_t)(h->key & ~PTS_HANDLE_KEY);
+}
+
+int32_t pts_no_handle(uint32_t attachment, uint32_t number) {
+  const pts_attachment *a = pts_attachment_of(attachment);
+  if (!a) return PTS_E_CLOSED;
+  uint32_t record = number & ((1u << a->record_bits) - 1);
+  if (number & PTS_HANDLE_KEY || record >= a->max_records || !a->handles[record].key) return PTS_E_INVALID;
+  return PTS_E_STALE;
+}
+
+/* Under the index lock nothing is taken out, so the handle is of the labels that were looked up. */
+static int32_t look_up_locked(pts_attachment *a, const pts_series_key *key, const uint8_t *text,
+                              pts_wanted *wanted, const double *bounds) {
+  uint32_t timeout = key->timeout_ms ? key->timeout_ms : a->session.store.lock_timeout_ms;
+  uint32_t number;
+  int32_t code = pts_index_lock(a, timeout);
+  if (code != 0) return code;
+  code = key->flags & PTS_SERIES_NO_CREATE
+             ? find_series_locked(a, wanted, bounds, key->bound_count, &number)
+             : insert_series(a, key, text, wanted, bounds, &number);
+  if (code == 0) code = make_handle(a, number, key, pts_load_acquire_u64(&a->records[number].head));
+  pts_index_unlock(a);
+  return code;
+}
+
+static int32_t look_up(pts_attachment *a, const pts_series_key *key, pts_wanted *wanted,
+                       const double *bounds) {
+  uint32_t number;
+  uint64_t head;
+  int32_t code = find_series(a, wanted, bounds, key->bound_count, &number, &head);
+  if (code != 0) return code;
+  code = make_handle(a, number, key, head);
+  return code == PTS_E_DAMAGED ? PTS_INDEX_UNSETTLED : code;
 }
 
 int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t *text,
@@ -289,7 +447,7 @@ int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t
   /* What is stored: for histograms and enums two numbers, then the printed text. */
   uint8_t stored[4 + PTS_MAX_SERIES_TEXT];
   uint16_t insertion[2] = {(uint16_t)key->insert_at, (uint16_t)key->replaces};
-  uint32_t prefix = key->kind == PTS_KIND_HISTOGRAM || key->kind == PTS_KIND_ENUM ? 4 : 0;
+  uint32_t prefix = has_bounds(key->kind) || key->kind == PTS_KIND_ENUM ? 4 : 0;
   memcpy(stored, insertion, prefix);
   memcpy(stored + prefix, text + key->name_length, key->series_length);
   pts_wanted wanted = {{.kind = (uint16_t)key->kind,
@@ -299,145 +457,47 @@ int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t
                        stored,
                        prefix + key->series_length,
                        0};
-  uint32_t number;
-  code = find_series(a, &wanted, bounds, key->bound_count, &number);
-  if (code == PTS_E_NOT_FOUND && !(key->flags & PTS_SERIES_NO_CREATE)) {
-    code = pts_index_lock(a, key->timeout_ms ? key->timeout_ms : a->session.store.lock_timeout_ms);
-    if (code != 0) return code;
-    code = insert_series(a, key, text, &wanted, bounds, &number);
-    pts_index_unlock(a);
-  }
+  code = look_up(a, key, &wanted, bounds);
+  bool miss = code == PTS_E_NOT_FOUND && !(key->flags & PTS_SERIES_NO_CREATE);
+  if (miss || code == PTS_INDEX_UNSETTLED) code = look_up_locked(a, key, text, &wanted, bounds);
   if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code == 0 ? make_handle(a, number, key->kind) : code;
+  return code;
+}
+
+/* ---- generations ------------------------------------------------------------------------------------ */
+
+uint32_t pts_ticks_now(const pts_attachment *a) {
+  const pts_superblock *super = (const pts_superblock *)(const void *)a->session.store.mapping->base;
+  uint64_t made = pts_load_relaxed_u64(&super->created_ms), now = pts_os_clock_ms();
+  uint64_t ticks = now > made ? (now - made) / PTS_TICK_MS : 0;
+  return ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+}
+
+bool pts_created_ms(const pts_attachment *a, const pts_record *record, double *ms) {
+  const pts_superblock *super = (const pts_superblock *)(const void *)a->session.store.mapping->base;
+  uint64_t since = pts_load_relaxed_u32(&a->times[record - a->records]);
+  uint64_t cleared = pts_load_relaxed_u64(&a->metrics->cleared);
+  if (cleared > since && cleared <= UINT32_MAX) since = cleared;
+  *ms = (double)(pts_load_relaxed_u64(&super->created_ms) + since * PTS_TICK_MS);
+  return true;
+}
+
+bool pts_series_leave(pts_attachment *a, pts_record *record, uint64_t *head) {
+  uint32_t drawn = pts_generation_draw(record);
+  uint64_t next = PTS_HEAD(drawn, PTS_HEAD_INCARNATION(*head), PTS_HEAD_MODE(*head));
+  pts_store_relaxed_u32(&a->times[record - a->records], pts_ticks_now(a));
+  PTS_POINT();
+  if (!pts_cas_u64(&record->head, head, next)) return false;
+  pts_fetch_add_u64(&a->metrics->removals, 1);
+  return true;
 }
 
 int32_t pts_remove(uint32_t attachment, uint32_t handle) {
   pts_attachment *a = pts_attachment_of(attachment);
-  if (!a) return PTS_E_CLOSED;
-  if (handle >= a->max_records || !a->handles[handle].record) return PTS_E_INVALID;
-  pts_record *record = a->handles[handle].record;
-  uint64_t head = pts_load_acquire_u64(&record->head);
-  for (;;) {
-    uint64_t next = (uint64_t)pts_generation_draw(record) << 32 | (uint32_t)head;
-    PTS_POINT();
-    if (pts_cas_u64(&record->head, &head, next)) return 0;
-  }
-}
-
-/* ---- declarations --------------------------------------------------------------------------------- */
-
-static uint32_t load_u32(const uint8_t *p) {
-  return pts_load_relaxed_u32((const uint32_t *)(const void *)p);
-}
-
-/* A family's declaration: how many parts (0: none, or broken), their lengths, and where it ends. */
-typedef struct declaration {
-  uint32_t count, size;
-  const uint8_t *bytes; /* count, lengths, parts */
-} declaration;
-
-static declaration declaration_of(const pts_attachment *a, const pts_record *family) {
-  declaration none = {0, 0, NULL}, d;
-  pts_entry entry;
-  d.bytes = pts_entry_read(a, pts_load_acquire_u32(&family->extra), &entry);
-  if (!d.bytes || entry.kind != PTS_ENTRY_DECLARATION || entry.record < 4) return none;
-  d.size = entry.record;
-  d.count = load_u32(d.bytes);
-  return d.count <= PTS_MAX_STATES + 3 && 4 + 4 * d.count <= d.size ? d : none;
-}
-
-const uint8_t *pts_family_part(const pts_attachment *a, const pts_record *family, uint32_t part,
-                               uint32_t *length) {
-  declaration d = declaration_of(a, family);
-  if (part >= d.count) return NULL;
-  uint32_t at = 4 + 4 * d.count;
-  for (uint32_t i = 0;; i++) {
-    uint32_t size = load_u32(d.bytes + 4 + 4 * i);
-    if (size > d.size - at) return NULL;
-    if (i == part) {
-      *length = size;
-      return d.bytes + at;
-    }
-    at += size;
-  }
-}
-
-uint32_t pts_family_part_count(const pts_attachment *a, const pts_record *family) {
-  return declaration_of(a, family).count;
-}
-
-/* count, lengths, bytes: one text to append; freed by the caller. NULL with *code set. */
-static uint8_t *pack_declaration(const uint8_t *parts, const uint32_t *lengths, uint32_t count,
-                                 uint64_t *size, int32_t *code) {
-  uint64_t bytes = 0;
-  *code = count < 3 || count > PTS_MAX_STATES + 3 ? PTS_E_TOO_LONG : 0;
-  for (uint32_t i = 0; *code == 0 && i < count; i++) bytes += lengths[i];
-  *size = 4 + 4ull * count + bytes;
-  if (*size > PTS_MAX_DECLARATION) *code = PTS_E_TOO_LONG;
-  uint8_t *packed = *code == 0 ? malloc(*size) : NULL;
-  if (!packed) {
-    if (*code == 0) *code = PTS_E_NO_MEMORY;
-    return NULL;
-  }
-  memcpy(packed, &count, 4);
-  memcpy(packed + 4, lengths, 4ull * count);
-  if (bytes) memcpy(packed + 4 + 4ull * count, parts, bytes);
-  return packed;
-}
-
-static int32_t declare_locked(pts_attachment *a, const uint8_t *name, uint32_t name_length,
-                              const uint8_t *packed, uint64_t size, const uint8_t *first,
-                              uint32_t first_length) {
-  uint32_t number, word;
-  int32_t code = family_for(a, name, name_length, &number);
-  if (code != 0) return code;
-  pts_record *family = &a->records[number];
-  if (pts_load_relaxed_u32(&family->extra)) {
-    uint32_t length;
-    const uint8_t *old = pts_family_part(a, family, 0, &length);
-    if (!old) return PTS_E_DAMAGED;
-    bool same = length == first_length && (length == 0 || memcmp(old, first, length) == 0);
-    return same ? 0 : PTS_E_MISMATCH;
-  }
-  pts_wanted wanted = {{.kind = PTS_ENTRY_DECLARATION, .record = (uint32_t)size}, packed, size, 0};
-  code = pts_index_append(a, &wanted, &word);
-  if (code == 0) pts_store_release_u32(&family->extra, word);
-  PTS_POINT();
-  return code;
-}
-
-int32_t pts_declare(uint32_t attachment, const uint8_t *name, uint32_t name_length,
-                    const uint8_t *parts, const uint32_t *lengths, uint32_t part_count) {
-  pts_attachment *a = pts_attachment_of(attachment);
-  if (!a) return PTS_E_CLOSED;
-  if (name_length == 0) return PTS_E_INVALID;
-  if (name_length > PTS_MAX_NAME) return PTS_E_TOO_LONG;
-  int32_t code;
-  uint64_t size;
-  uint8_t *packed = pack_declaration(parts, lengths, part_count, &size, &code);
-  if (!packed) return code;
-  code = pts_index_lock(a, a->session.store.lock_timeout_ms);
-  if (code == 0) {
-    code = declare_locked(a, name, name_length, packed, size, parts, lengths[0]);
-    pts_index_unlock(a);
-  }
-  free(packed);
-  if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code;
-}
-
-int32_t pts_declared(uint32_t attachment, const uint8_t *name, uint32_t name_length, uint32_t part,
-                     uint8_t *out, uint32_t size) {
-  pts_attachment *a = pts_attachment_of(attachment);
-  if (!a) return PTS_E_CLOSED;
-  if (name_length == 0) return PTS_E_INVALID;
-  if (name_length > PTS_MAX_NAME) return PTS_E_TOO_LONG;
-  pts_wanted wanted = family_wanted(name, name_length);
-  uint32_t number, length;
-  int32_t code = record_of(a, &wanted, &number);
-  if (code != 0) return code;
-  const uint8_t *bytes = pts_family_part(a, &a->records[number], part, &length);
-  if (!bytes) return PTS_E_NOT_FOUND;
-  if (length && length <= size) memcpy(out, bytes, length);
-  return (int32_t)length;
+  pts_handle *h = pts_handle_of(a, handle);
+  if (!h) return pts_no_handle(attachment, handle);
+  uint64_t head = pts_load_acquire_u64(&h->record->head);
+  while (pts_same_series(h, head))
+    if (pts_series_leave(a, h->record, &head)) return 0;
+  return PTS_E_STALE;
 }

@@ -91,7 +91,7 @@ static bool add_enum(pts_render *r, const pts_record *record, const pts_record *
   pts_reading reading;
   pts_parts parts;
   if (!pts_parts_of(r->a, record, &parts)) return true;
-  if (!pts_read_value(r->a, &r->view, record, PTS_MERGE_SUM, &reading)) return true;
+  if (!pts_read_value(r->a, &r->view, record, &(pts_traits){0}, &reading)) return true;
   uint32_t part_count = pts_family_part_count(r->a, family);
   for (uint32_t part = PTS_PART_STATES; part < part_count; part++) {
     pts_text label;
@@ -149,7 +149,7 @@ static bool add_plain(pts_render *r, const pts_record *record, bool buckets) {
   pts_parts parts;
   span whole;
   if (!pts_record_labels(r->a, record, &labels)) return true;
-  if (!pts_read_value(r->a, &r->view, record, r->merge, &reading)) return true;
+  if (!pts_read_value(r->a, &r->view, record, &r->traits, &reading)) return true;
   double le = buckets ? split_le(labels, &parts, &label) : NAN;
   if (!isnan(le)) {
     if (!add_bucket(r, &parts, label, le, reading.value)) return false;

@@ -40,6 +40,8 @@ int32_t pts_usage_read(uint32_t attachment, pts_usage *out) {
       .damage = pts_load_relaxed_u64(&m->damage),
       .repairs = pts_load_relaxed_u64(&m->repairs),
       .lock_waits = pts_load_relaxed_u64(&m->lock_waits),
+      .takeovers = pts_load_relaxed_u64(&m->takeovers),
+      .free_records = pts_load_relaxed_u32(&m->free_records),
       .file_bytes = id.size,
       .allocated_bytes = id.allocated,
       .my_slot = a->session.store.slot,

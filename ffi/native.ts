@@ -10,7 +10,7 @@ import { abiVersion, symbols } from "./symbols.ts";
 import { StoreError } from "../src/errors.ts";
 
 /** PTS_KIND_*: what a series holds. */
-export const Kind = { value: 1, histogram: 2, enum: 3, live: 4 } as const;
+export const Kind = { value: 1, histogram: 2, enum: 3, live: 4, recent: 5 } as const;
 /** One of the numbers of {@linkcode Kind}. */
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -22,6 +22,7 @@ export const Render = { lexical: 1 } as const;
 
 const SERIES_QUOTED = 1;
 const SERIES_NO_CREATE = 2;
+const SERIES_OVERFLOW = 4;
 
 /**
  * No attachment and no handle: numbers that C refuses, so that the hot path needs no check of its
@@ -186,9 +187,13 @@ export interface LookUp {
   readonly create: boolean;
   /** How long to wait for the index's lock; 0: the store's own timeout. */
   readonly timeoutMs: number;
+  /** How many series the metric may have; 0: any number. */
+  readonly maxSeries?: number;
+  /** The series that takes what goes beyond `maxSeries`. */
+  readonly overflow?: boolean;
 }
 
-const keyStruct = new Uint32Array(8);
+const keyStruct = new Uint32Array(9);
 const noBounds = new Float64Array(1);
 
 /** pts_series: a handle, or a failure. */
@@ -197,7 +202,7 @@ export function series(
   kind: Kind,
   key: SeriesKey,
   bounds: Float64Array<ArrayBuffer> | undefined,
-  { create, timeoutMs }: LookUp,
+  { create, timeoutMs, maxSeries = 0, overflow = false }: LookUp,
 ): number {
   const { name, printed, insertAt, replaces } = key;
   reserve((name.length + printed.length) * 3);
@@ -214,10 +219,44 @@ export function series(
   put(printed.slice(insertAt + replaces));
   keyStruct[2] = at - keyStruct[1];
   keyStruct[5] = bounds?.length ?? 0;
-  keyStruct[6] = (key.quoted ? SERIES_QUOTED : 0) | (create ? 0 : SERIES_NO_CREATE);
+  keyStruct[6] = (key.quoted ? SERIES_QUOTED : 0) | (create ? 0 : SERIES_NO_CREATE) |
+    (overflow ? SERIES_OVERFLOW : 0);
   keyStruct[7] = timeoutMs;
+  keyStruct[8] = maxSeries;
   const doubles = bounds === undefined || bounds.length === 0 ? noBounds : bounds;
   return load().pts_series(attachment, keyStruct, scratch, doubles);
+}
+
+/** pts_exemplar: `text` is printed labels. */
+export function exemplar(
+  attachment: number,
+  handle: number,
+  value: number,
+  timestampMs: number,
+  text: string,
+): number {
+  reserve(text.length * 3);
+  const { written } = encoder.encodeInto(text, scratch);
+  return load().pts_exemplar(attachment, handle, value, timestampMs, scratch, written);
+}
+
+/** pts_remove_matching: how many series left, or a failure; `labels` are printed ones. */
+export function removeMatching(
+  attachment: number,
+  name: string,
+  labels: readonly string[],
+): number {
+  const key = encoder.encode(name);
+  const bytes = labels.map((label) => encoder.encode(label));
+  const lengths = Uint32Array.from([...bytes.map((label) => label.length), 0]);
+  const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0) + 1);
+  let at = 0;
+  for (const label of bytes) {
+    all.set(label, at);
+    at += label.length;
+  }
+  const { pts_remove_matching } = load();
+  return pts_remove_matching(attachment, key, key.length, all, lengths, labels.length);
 }
 
 const valueOut = new Float64Array(1);
@@ -274,6 +313,10 @@ export interface Usage {
   readonly damage: number;
   readonly repairs: number;
   readonly lockWaits: number;
+  /** Locks that were taken over from dead owners. */
+  readonly takeovers: number;
+  /** Records of series that left, which new ones take. */
+  readonly freeRecords: number;
   /** The full, sparse size. */
   readonly fileBytes: number;
   /** What the file really takes. */
@@ -297,6 +340,8 @@ export const usageMembers = [
   "damage",
   "repairs",
   "lockWaits",
+  "takeovers",
+  "freeRecords",
   "fileBytes",
   "allocatedBytes",
   "mySlot",

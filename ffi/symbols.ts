@@ -8,7 +8,7 @@
  */
 
 /** The version of `csrc/pts.h` that this table belongs to. */
-export const abiVersion = 1;
+export const abiVersion = 2;
 
 /** Every function of `csrc/pts.h`, as `Deno.dlopen` wants it. */
 export const symbols = {
@@ -114,10 +114,32 @@ export const symbols = {
     ],
     result: "i32",
   },
+  pts_exemplar: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "u32", // uint32_t handle
+      "f64", // double value
+      "f64", // double timestamp_ms
+      "buffer", // const uint8_t *text
+      "u32", // uint32_t length
+    ],
+    result: "i32",
+  },
   pts_remove: {
     parameters: [
       "u32", // uint32_t attachment
       "u32", // uint32_t handle
+    ],
+    result: "i32",
+  },
+  pts_remove_matching: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "buffer", // const uint8_t *name
+      "u32", // uint32_t name_length
+      "buffer", // const uint8_t *labels
+      "buffer", // const uint32_t *lengths
+      "u32", // uint32_t label_count
     ],
     result: "i32",
   },

@@ -19,17 +19,20 @@ export class Series {
   readonly #kind: native.Kind;
   readonly #key: native.SeriesKey;
   readonly #bounds: Float64Array<ArrayBuffer> | undefined;
+  readonly #maxSeries: number | undefined;
 
   constructor(
     store: Store,
     kind: native.Kind,
     key: native.SeriesKey,
     bounds: Float64Array<ArrayBuffer> | undefined,
+    maxSeries?: number,
   ) {
     this.store = store;
     this.#kind = kind;
     this.#key = key;
     this.#bounds = bounds;
+    this.#maxSeries = maxSeries;
   }
 
   get name(): string {
@@ -43,16 +46,22 @@ export class Series {
   ): number {
     const { store } = this;
     store.requireOpen();
-    const handle = store.seriesForUpdate(this.#kind, this.#key, this.#bounds);
-    const result = handle < 0 ? handle : operation(store.attachment, handle, value);
+    const { handle, result } = store.updateSeries(
+      () => store.seriesForUpdate(this.#kind, this.#key, this.#bounds, this.#maxSeries),
+      (handle) => operation(store.attachment, handle, value),
+    );
     if (result < 0) store.updateFailed(result, this.name);
     return handle < 0 ? native.NONE : handle;
   }
 
   /** Makes the series exist, or says why it cannot. */
   touch(): void {
-    const handle = this.store.series(this.#kind, this.#key, this.#bounds);
-    this.store.check(native.touch(this.store.attachment, handle), `make ${this.#key.printed}`);
+    const { store } = this;
+    const { result } = store.updateSeries(
+      () => store.series(this.#kind, this.#key, this.#bounds),
+      (handle) => native.touch(store.attachment, handle),
+    );
+    store.check(result, `make ${this.#key.printed}`);
   }
 
   remove(): void {

@@ -87,6 +87,8 @@ export const failures = {
   TOO_SMALL: [-28, "the buffer is too small"],
   UNSUPPORTED: [-29, "this platform cannot do that"],
   TOO_MANY: [-30, "too many open stores in this process"],
+  STALE: [-31, "the series's room was given to other labels: look it up again"],
+  FAMILY_FULL: [-32, "the metric has as many series as it may have"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 /** The name of a failure: what `StoreError.code` says. */

@@ -23,14 +23,30 @@ import type { Store } from "./store.ts";
 export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "untyped";
 
 /**
- * How the values of several workers become one:
+ * How a value that every worker has for itself becomes one:
  *
- * - `sum` (the default): one number for all. Additions add up, whoever makes them; a `set` is the
- *   value for everyone. What a worker added stays when it ends.
- * - `livesum`, `livemin`, `livemax`: every worker has a value of its own, and the sum, the smallest or
- *   the largest of those of living workers is shown. A worker that ends takes its value along.
+ * - `sum`, `min`, `max`: the sum, the smallest, the largest of all workers' values;
+ * - `mostrecent`: the one that was set last, by whichever worker;
+ * - `all`: a series for each worker, with the label `worker`.
+ *
+ * What a worker that ended has left stays and counts (in `all` until a new worker takes its place). With
+ * `live` before it (`livesum`, `livemin`, ...), only living workers count: the value of one that ends,
+ * however it ends, leaves with the next scrape.
+ *
+ * A gauge without a mode is one number for everybody: additions add up, whoever makes them, and a `set`
+ * is the value for all.
  */
-export type GaugeMode = "sum" | "livesum" | "livemin" | "livemax";
+export type GaugeMode =
+  | "sum"
+  | "min"
+  | "max"
+  | "mostrecent"
+  | "all"
+  | "livesum"
+  | "livemin"
+  | "livemax"
+  | "livemostrecent"
+  | "liveall";
 
 /** What `declare` says about a metric. */
 export interface Declaration {
@@ -55,15 +71,20 @@ export interface Declaration {
 /** A declaration as the store keeps it. */
 export interface FamilyDeclaration extends Declaration {
   readonly mode?: GaugeMode;
+  /** After how many milliseconds without an update a series leaves. */
+  readonly ttlMs?: number;
+  /** How many series it may have. */
+  readonly maxSeries?: number;
 }
 
 /** What a declared metric means for its updates. */
 export interface Family {
-  readonly kind: typeof native.Kind.value | typeof native.Kind.live;
+  readonly kind: typeof native.Kind.value | typeof native.Kind.live | typeof native.Kind.recent;
   readonly buckets: Float64Array<ArrayBuffer> | undefined;
   readonly enumLabel: string | undefined;
   /** In the order of their printed text: the index is what an enum's series holds. */
   readonly states: ReadonlyMap<string, number>;
+  readonly maxSeries: number | undefined;
 }
 
 /** The peer's default buckets. */
@@ -75,10 +96,30 @@ const metricTypes: readonly string[] = ["counter", "gauge", "histogram", "summar
 const mostBuckets = 1024;
 
 /** The first byte of a declaration's part 1: C reads how to put a live gauge together from it. */
-const modeBytes: Record<GaugeMode, string> = { sum: "-", livesum: "s", livemin: "m", livemax: "M" };
+const modeBytes: Record<GaugeMode, string> = {
+  sum: "s.",
+  min: "m.",
+  max: "M.",
+  mostrecent: "r.",
+  all: "a.",
+  livesum: "sl",
+  livemin: "ml",
+  livemax: "Ml",
+  livemostrecent: "rl",
+  liveall: "al",
+};
 
 /** What must be repeated when a metric is declared again, in the order it is written down. */
-const repeated = ["help", "type", "buckets", "enum", "enumValues", "mode"] as const;
+const repeated = [
+  "help",
+  "type",
+  "buckets",
+  "enum",
+  "enumValues",
+  "mode",
+  "ttlMs",
+  "maxSeries",
+] as const;
 type Repeated = Partial<Record<(typeof repeated)[number], unknown>>;
 
 function checkText(what: string, value: unknown): void {
@@ -148,7 +189,9 @@ function checked(declaration: FamilyDeclaration, validation: NameValidation): Re
     buckets: buckets === undefined ? undefined : checkBuckets(buckets),
     enum: label,
     enumValues: enumValues === undefined ? undefined : checkStates(enumValues),
-    mode: mode === "sum" ? undefined : mode,
+    mode,
+    ttlMs: declaration.ttlMs,
+    maxSeries: declaration.maxSeries,
   };
 }
 
@@ -170,14 +213,22 @@ function sortedStates(label: string, values: readonly string[]): string[] {
 
 /** What the store's text of a declaration means. */
 function familyOf(canonical: string): Family {
-  const { buckets, enum: label, enumValues, mode } = JSON.parse(canonical) as FamilyDeclaration;
+  const family = JSON.parse(canonical) as FamilyDeclaration;
+  const { buckets, enum: label, enumValues, mode, maxSeries } = family;
   const states = label === undefined ? [] : sortedStates(label, enumValues ?? []);
   return {
-    kind: mode === undefined ? native.Kind.value : native.Kind.live,
+    kind: gaugeKind(mode),
     buckets: buckets && Float64Array.from(buckets as number[]),
     enumLabel: label,
     states: new Map(states.map((value, index) => [value, index])),
+    maxSeries,
   };
+}
+
+/** What keeps the values of a gauge of this mode. */
+export function gaugeKind(mode: GaugeMode | undefined): Family["kind"] {
+  if (mode === undefined) return native.Kind.value;
+  return mode.endsWith("mostrecent") ? native.Kind.recent : native.Kind.live;
 }
 
 /** Which members differ, for people. */
@@ -228,8 +279,10 @@ export class Families {
       : printedStates(declaration.enum!, content.enumValues as string[]);
     const result = native.declare(this.#store.attachment, name, [
       JSON.stringify(content),
-      modeBytes[declaration.mode ?? "sum"] + JSON.stringify({ unit: declaration.unit }),
+      `${declaration.mode ? modeBytes[declaration.mode] : "-."}-${declaration.ttlMs ?? ""};` +
+      JSON.stringify({ unit: declaration.unit }),
       header(name, declaration),
+      "",
       ...states,
     ]);
     if (result === failures.MISMATCH[0]) throw this.#mismatch(name, content);

@@ -6,7 +6,7 @@
 
 import * as native from "../ffi/native.ts";
 import { childClasses, type Removable, seconds, Series } from "./children.ts";
-import { defaultBuckets, type FamilyDeclaration } from "./families.ts";
+import { defaultBuckets, type FamilyDeclaration, gaugeKind } from "./families.ts";
 import { checkLabelName, checkLabels, labelPairs, seriesKey, shown } from "./labels.ts";
 import type {
   Counter,
@@ -60,7 +60,7 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
     this.#own = plan.child(series);
     // A worker that has nothing to say must not be the smallest or largest of all.
     const { mode } = declaration;
-    if (mode !== "livemin" && mode !== "livemax") series.touch();
+    if (mode === undefined || mode.endsWith("sum")) series.touch();
   }
 
   labels(labels: AnyLabels): C {
@@ -232,11 +232,10 @@ export function makeCounter(context: Context, name: string, options: Options): C
 /** Makes a gauge. */
 export function makeGauge(context: Context, name: string, options: Options): Gauge<string> {
   checkMembers("gauge options", options, { ...optionsOfAll, mode: ["string"] });
-  const live = options.mode !== undefined && options.mode !== "sum";
   const { GaugeSeries } = childClasses();
   return new GaugeMetric({
     ...common(context, name, options, "gauge"),
-    kind: live ? native.Kind.live : native.Kind.value,
+    kind: gaugeKind(options.mode),
     child: (series) => new GaugeSeries(series),
   });
 }

@@ -6,6 +6,7 @@
 
 import * as native from "../ffi/native.ts";
 import { failureName, failures, StoreError } from "./errors.ts";
+import { seriesKey } from "./labels.ts";
 
 /** How a store is opened; `undefined` leaves a choice to the file, or to the library. */
 export interface StoreOptions {
@@ -16,14 +17,19 @@ export interface StoreOptions {
   readonly maxWorkers: number | undefined;
   /** Bytes for the metric index, when the file is made. */
   readonly capacity: number | undefined;
+  /** How many series a metric may have that does not say; 0: any number. */
+  readonly maxSeries?: number;
   readonly onWarning: (message: string) => void;
 }
 
 /** How long the first update of a new series waits for the index: it may be in a request's way. */
-const UPDATE_WAIT_MS = 100;
+const UPDATE_WAIT_MS = 250;
 /** ... and how long the next ones do after such a wait was in vain, and for how long that lasts. */
 const IMPATIENT_WAIT_MS = 1;
-const IMPATIENT_FOR_MS = 1000;
+const IMPATIENT_FOR_MS = 2000;
+
+/** How often an update looks up a series whose room is given away again and again. */
+const MOST_LOOK_UPS = 100;
 
 /** Failures of an update that are the caller's to know at once. Any other is a counted drop. */
 const callersFailures: ReadonlySet<number> = new Set([
@@ -44,6 +50,8 @@ export class Store {
   /** In messages. */
   readonly #where: string;
   readonly #warnedOf = new Set<number>();
+  readonly #overflowing = new Set<string>();
+  readonly #maxSeries: number;
   #impatientUntil = 0;
 
   /** @throws {StoreError} if the store cannot be opened */
@@ -61,6 +69,7 @@ export class Store {
     this.attachment = result;
     this.#where = filename ?? "the private store";
     this.#onWarning = options.onWarning;
+    this.#maxSeries = options.maxSeries ?? 0;
     const usage = native.usage(result);
     if (typeof usage === "number") {
       this.close();
@@ -87,19 +96,63 @@ export class Store {
     this.#onWarning(message);
   }
 
-  /** A handle for updates: waits only briefly. Failures are for {@linkcode Store.updateFailed}. */
+  /**
+   * A handle for updates: waits only briefly. Failures are for {@linkcode Store.updateFailed}.
+   *
+   * @param maxSeries how many series the metric may have, 0 for any number; what goes beyond is the
+   * metric's series with the label `overflow="true"`
+   */
   seriesForUpdate(
     kind: native.Kind,
     key: native.SeriesKey,
     bounds?: Float64Array<ArrayBuffer>,
+    maxSeries = this.#maxSeries,
   ): number {
     const now = performance.now();
     const timeoutMs = now < this.#impatientUntil ? IMPATIENT_WAIT_MS : UPDATE_WAIT_MS;
-    const handle = native.series(this.attachment, kind, key, bounds, { create: true, timeoutMs });
+    const { attachment } = this;
+    let handle = native.series(attachment, kind, key, bounds, {
+      create: true,
+      timeoutMs,
+      maxSeries,
+    });
+    if (handle === failures.FAMILY_FULL[0]) {
+      this.#warnOfOverflow(key.name, maxSeries);
+      const inserted = kind === native.Kind.histogram ? "le" : undefined;
+      const overflow = seriesKey(key.name, [["overflow", "true"]], inserted);
+      const lookUp = { create: true, timeoutMs, overflow: true };
+      handle = native.series(attachment, kind, overflow, bounds, lookUp);
+    }
     if (handle === failures.LOCK_TIMEOUT[0] && timeoutMs === UPDATE_WAIT_MS) {
       this.#impatientUntil = performance.now() + IMPATIENT_FOR_MS;
     }
     return handle;
+  }
+
+  #warnOfOverflow(name: string, maxSeries: number): void {
+    if (this.#overflowing.has(name)) return;
+    this.#overflowing.add(name);
+    this.warn(
+      `${name} has ${maxSeries} series, as many as its maxSeries: what goes beyond is counted in ` +
+        `${name}{overflow="true"}. Use fewer label values, or a larger maxSeries; this warning is ` +
+        `given once`,
+    );
+  }
+
+  /**
+   * Looks a series up and updates it; again if its room was given to other labels in between.
+   *
+   * @returns the last handle, and what came of it
+   */
+  updateSeries(
+    lookUp: () => number,
+    operate: (handle: number) => number,
+  ): { readonly handle: number; readonly result: number } {
+    for (let tries = 1;; tries++) {
+      const handle = lookUp();
+      const result = handle < 0 ? handle : operate(handle);
+      if (result !== failures.STALE[0] || tries === MOST_LOOK_UPS) return { handle, result };
+    }
   }
 
   /** A handle; waits as long as the store's lock timeout says. */
@@ -124,12 +177,14 @@ export class Store {
   /** What a series stands at, or undefined if it does not exist. */
   value(handle: number): native.Value | undefined {
     const value = native.value(this.attachment, handle);
+    if (value.result === failures.STALE[0]) return undefined;
     return this.check(value.result, "read a series") === 0 ? undefined : value;
   }
 
   /** Makes series leave the exposition. */
   remove(handle: number): void {
-    this.check(native.remove(this.attachment, handle), "remove a series");
+    const result = native.remove(this.attachment, handle);
+    if (result !== failures.STALE[0]) this.check(result, "remove a series"); // gone already
   }
 
   /** Makes every series leave the exposition. */

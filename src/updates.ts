@@ -32,6 +32,9 @@ export interface Context {
   readonly validation: NameValidation;
 }
 
+/** An observation that must look its series up again. */
+const again: ReadonlySet<number> = new Set([failures.MISMATCH[0], failures.STALE[0]]);
+
 type MaybeLabels = Labels | null | undefined;
 
 /** A call's labels as pairs, and whether its path may be remembered: not if it was warned about. */
@@ -75,8 +78,11 @@ export class Updates {
   }
 
   #addSlowly(name: string, amount: number, labels: MaybeLabels): void {
-    const handle = this.#valueHandle(name, labels);
-    this.#done(name, handle < 0 ? handle : native.add(this.#store.attachment, handle, amount));
+    const { result } = this.#store.updateSeries(
+      () => this.#valueHandle(name, labels),
+      (handle) => native.add(this.#store.attachment, handle, amount),
+    );
+    this.#done(name, result);
   }
 
   set(name: string, value: unknown, labels: MaybeLabels, timestamp: unknown): void {
@@ -93,8 +99,17 @@ export class Updates {
 
   #setAt(name: string, value: number, labels: MaybeLabels, at: number | undefined): void {
     const known = this.#values.find(name, labels);
-    const handle = known === native.NONE ? this.#valueHandle(name, labels) : known;
-    this.#done(name, handle < 0 ? handle : this.#setHandle(handle, value, at));
+    const lookUp = () => this.#valueHandle(name, labels);
+    this.#done(name, this.#setKnown(known, lookUp, value, at));
+  }
+
+  /** Through a remembered handle, if there is one and it is still good, else a new one. */
+  #setKnown(known: number, lookUp: () => number, value: number, at: number | undefined): number {
+    if (known !== native.NONE) {
+      const result = this.#setHandle(known, value, at);
+      if (result !== failures.STALE[0] && result !== failures.INVALID[0]) return result;
+    }
+    return this.#store.updateSeries(lookUp, (handle) => this.#setHandle(handle, value, at)).result;
   }
 
   #setHandle(handle: number, value: number, at: number | undefined): number {
@@ -111,6 +126,8 @@ export class Updates {
     const handle = this.#store.seriesForUpdate(
       family?.kind ?? native.Kind.value,
       seriesKey(name, pairs),
+      undefined,
+      family?.maxSeries,
     );
     if (handle >= 0 && silent && !isState) this.#values.put(name, labels, handle);
     return handle;
@@ -129,11 +146,11 @@ export class Updates {
   #observeSlowly(name: string, value: number, labels: MaybeLabels): void {
     const { pairs, silent } = this.#resolve(name, labels);
     const key = seriesKey(name, pairs, "le");
-    let { handle, result } = this.#observeFirst(name, key, value);
-    // Another worker declared it in between: once, since a declaration never changes.
-    if (result === failures.MISMATCH[0]) {
-      ({ handle, result } = this.#observeFirst(name, key, value));
-    }
+    const observe = () => this.#observeFirst(name, key, value);
+    let { handle, result } = observe();
+    // Another worker declared it in between: once, since a declaration never changes. Or the room
+    // of the series was given away.
+    for (let tries = 0; tries < 3 && again.has(result); tries++) ({ handle, result } = observe());
     if (handle >= 0 && silent) this.#histograms.put(name, labels, handle);
     this.#done(name, result);
   }
@@ -146,6 +163,7 @@ export class Updates {
       native.Kind.histogram,
       key,
       family?.buckets ?? defaultBuckets,
+      family?.maxSeries,
     );
     if (handle < 0) return { handle, result: handle };
     // C sees to it that what is declared after this look-up is found; this is for what was before.
@@ -166,8 +184,8 @@ export class Updates {
     if (family.states.size === 0) return;
     const state = family.states.get(String(value ?? "")) ?? -1;
     const known = this.#enums.find(name, labels);
-    const handle = known === native.NONE ? this.#enumHandle(name, labels, family) : known;
-    this.#done(name, handle < 0 ? handle : this.#setHandle(handle, state, at));
+    const lookUp = () => this.#enumHandle(name, labels, family);
+    this.#done(name, this.#setKnown(known, lookUp, state, at));
   }
 
   #enumHandle(name: string, labels: MaybeLabels, family: Family): number {
@@ -175,7 +193,12 @@ export class Updates {
     const { pairs, silent } = this.#resolve(name, labels, label);
     const own = pairs.filter(([key]) => key !== label);
     this.#gatherEnum(name, own, family);
-    const handle = this.#store.seriesForUpdate(native.Kind.enum, seriesKey(name, own, label));
+    const handle = this.#store.seriesForUpdate(
+      native.Kind.enum,
+      seriesKey(name, own, label),
+      undefined,
+      family.maxSeries,
+    );
     if (handle >= 0 && silent) this.#enums.put(name, labels, handle);
     return handle;
   }
@@ -186,7 +209,7 @@ export class Updates {
    * it shows. Says whether the pairs are such a line.
    */
   #spreadEnum(name: string, pairs: readonly LabelPair[], family: Family): boolean {
-    const { enumLabel: label, states } = family;
+    const { enumLabel: label, states, maxSeries } = family;
     const state = pairs.find(([key]) => key === label)?.[1];
     if (label === undefined || state === undefined || !states.has(state)) return false;
     this.#enums.forget(name);
@@ -196,9 +219,10 @@ export class Updates {
     if (current === undefined) return true;
     for (const [value, index] of states) {
       const key = seriesKey(name, withLabel(own, label, value));
-      const handle = this.#store.seriesForUpdate(native.Kind.value, key);
+      const lookUp = () =>
+        this.#store.seriesForUpdate(native.Kind.value, key, undefined, maxSeries);
       const one = index === current.value ? 1 : 0;
-      this.#done(name, handle < 0 ? handle : this.#setHandle(handle, one, undefined));
+      this.#done(name, this.#setKnown(native.NONE, lookUp, one, undefined));
     }
     this.#store.remove(whole!);
     return true;

@@ -13,7 +13,7 @@ export interface Opening {
 }
 
 /** What a line says after the library was opened. */
-export const opened = "version 1";
+export const opened = "version 2";
 
 const openLibrary = import.meta.resolve("./open_library.ts");
 

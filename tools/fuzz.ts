@@ -64,6 +64,7 @@ async function compile(compiler: Compiler, targets: string[]): Promise<Map<strin
   const flags = [
     ...["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-UNDEBUG", "-pthread"],
     ...["-DPTS_TEST_KILL_POINTS", "-Icsrc", "-Itests/fuzz"],
+    ...Deno.build.arch === "x86_64" ? ["-mcx16"] : [],
   ];
   const [command, ...first] = compiler.command;
   const cc = async (...args: string[]) => {

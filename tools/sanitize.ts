@@ -69,6 +69,7 @@ async function compile(
   const flags = [
     ...["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-fno-omit-frame-pointer"],
     ...["-UNDEBUG", "-DPTS_TEST_KILL_POINTS", "-Icsrc", "-Itests/c", "-pthread"],
+    ...Deno.build.arch === "x86_64" ? ["-mcx16"] : [],
     ...sanitizer.flags,
   ];
   // gcc says that its thread sanitizer does not see fences; the models of tests/models prove those.

@@ -138,16 +138,16 @@ int32_t help_series(int32_t attachment, uint32_t kind, const char *printed) {
 int32_t help_declare(int32_t attachment, const char *name, const char *first, const char *second,
                      const char *header) {
   char parts[4096];
-  uint32_t lengths[3] = {(uint32_t)strlen(first), (uint32_t)strlen(second), (uint32_t)strlen(header)};
+  uint32_t lengths[4] = {(uint32_t)strlen(first), (uint32_t)strlen(second), (uint32_t)strlen(header), 0};
   snprintf(parts, sizeof parts, "%s%s%s", first, second, header);
   return pts_declare((uint32_t)attachment, (const uint8_t *)name, (uint32_t)strlen(name),
-                     (const uint8_t *)parts, lengths, 3);
+                     (const uint8_t *)parts, lengths, 4);
 }
 
 int32_t help_declare_enum(int32_t attachment, const char *name, const char *header,
                           const char *states) {
   char parts[4096];
-  uint32_t lengths[64] = {2, 0, (uint32_t)strlen(header)}, count = 3;
+  uint32_t lengths[64] = {2, 0, (uint32_t)strlen(header), 0}, count = PTS_PART_STATES;
   size_t used = (size_t)snprintf(parts, sizeof parts, "{}%s", header);
   for (const char *state = states; *state && count < 64; count++) {
     size_t length = strcspn(state, "\n");

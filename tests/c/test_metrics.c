@@ -160,7 +160,9 @@ static void live_parts_merge_and_leave_with_their_worker(void) {
   static const double merged[] = {12, 5, 7};
   int32_t h[3], k[3];
   for (int i = 0; i < 3; i++) {
-    CHECK_EQUAL(help_declare(p.a, names[i], "{}", names[i], ""), 0);
+    char traits[] = "?lg;";
+    traits[0] = names[i][0];
+    CHECK_EQUAL(help_declare(p.a, names[i], "{}", traits, ""), 0);
     h[i] = help_series(p.a, PTS_KIND_LIVE, names[i]);
     k[i] = help_series(p.b, PTS_KIND_LIVE, names[i]);
     ADD(p.a, h[i], 5);
@@ -229,7 +231,7 @@ static void every_bound_is_found(void) {
     char printed[32];
     snprintf(printed, sizeof printed, "h%u", count);
     int32_t h = help_histogram(p.a, printed, bounds, count), wrong = 0;
-    pts_handle *handle = h < 0 ? NULL : &pts_attachment_of((uint32_t)p.a)->handles[h];
+    pts_handle *handle = h < 0 ? NULL : &pts_attachment_of((uint32_t)p.a)->handles[h & 0x1ffff];
     if (h == PTS_E_CELLS_FULL || h == PTS_E_TEXT_FULL) break;
     CHECK(handle != NULL && handle->bound_count == count);
     for (uint32_t i = 0; i <= count; i++) {
@@ -350,7 +352,7 @@ static void a_declaration_is_made_once(void) {
   CHECK_EQUAL(pts_declared((uint32_t)p.b, (const uint8_t *)"v", 1, 1, part, sizeof part), 5);
   CHECK_EQUAL(memcmp(part, "first", 5), 0);
   CHECK_EQUAL(pts_declared((uint32_t)p.b, (const uint8_t *)"v", 1, 0, part, 3), 10); /* longer */
-  CHECK_EQUAL(pts_declared((uint32_t)p.b, (const uint8_t *)"v", 1, 3, part, 3), PTS_E_NOT_FOUND);
+  CHECK_EQUAL(pts_declared((uint32_t)p.b, (const uint8_t *)"v", 1, 4, part, 3), PTS_E_NOT_FOUND);
   CHECK_EQUAL(help_declare(p.a, "empty", "", "", ""), 0);
   CHECK_EQUAL(help_declare(p.b, "empty", "", "", ""), 0);
   EXPOSES(p.a, "# TYPE v gauge\n");
@@ -460,9 +462,9 @@ static void what_is_too_long_is_refused(void) {
   CHECK(series_of(p.a, PTS_KIND_VALUE, PTS_MAX_NAME, PTS_MAX_SERIES_TEXT, 0) >= 0);
   uint32_t lengths[3] = {PTS_MAX_DECLARATION, 0, 0};
   uint8_t *parts = calloc(1, PTS_MAX_DECLARATION);
-  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, 3), PTS_E_TOO_LONG);
-  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, 2), PTS_E_TOO_LONG);
-  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 0, parts, lengths, 3), PTS_E_INVALID);
+  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, PTS_PART_STATES), PTS_E_TOO_LONG);
+  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, PTS_PART_STATES - 1), PTS_E_TOO_LONG);
+  CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 0, parts, lengths, PTS_PART_STATES), PTS_E_INVALID);
   free(parts);
   close_pair(&p);
 }

@@ -13,7 +13,7 @@ static void only_what_is_used_is_allocated(void) {
   CHECK(empty <= 8 * PTS_STEP);
   int32_t h = help_series(a, PTS_KIND_VALUE, "one");
   uint64_t declared = help_allocated(path);
-  CHECK(declared <= empty + 2 * PTS_STEP + 8192); /* records, text */
+  CHECK(declared <= empty + 3 * PTS_STEP + 8192); /* records, their times, text */
   CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)h, 1), 0);
   CHECK(help_allocated(path) <= declared + PTS_STEP + 4096);
   pts_close((uint32_t)a);

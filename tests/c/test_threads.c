@@ -26,7 +26,9 @@ typedef struct worker {
 
 static const double exact_bounds[] = {1, 2, 5};
 
+/* STALE: the store is full, and the room of a series that was just looked up went to another thread's. */
 static void expect(worker *w, int32_t code) {
+  if (code == PTS_E_STALE) return;
   if (code < 0 && w->failure == 0) w->failure = code;
 }
 

@@ -174,7 +174,7 @@ static void do_declare(uint32_t a, fuzz_input *input) {
   int32_t code = pts_declare(a, name, name_length, parts, lengths, count);
   if (name_length == 0) {
     MUST(code == PTS_E_INVALID);
-  } else if (count < 3) {
+  } else if (count < PTS_PART_STATES) {
     MUST(code == PTS_E_TOO_LONG);
   } else if (before >= 0) {
     bool same = (uint32_t)before == lengths[0] && memcmp(out, parts, lengths[0]) == 0;

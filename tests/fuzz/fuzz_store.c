@@ -61,10 +61,10 @@ static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
 
 static void declare(int32_t a, const char *name, const char *header, bool states) {
   char parts[256];
-  uint32_t lengths[] = {2, 0, (uint32_t)strlen(header), 7, 7};
+  uint32_t lengths[] = {2, 0, (uint32_t)strlen(header), 0, 7, 7};
   snprintf(parts, sizeof parts, "{}%ss=\"one\"s=\"two\"", header);
   pts_declare((uint32_t)a, bytes(name), (uint32_t)strlen(name), bytes(parts), lengths,
-              states ? 5 : 3);
+              states ? 6 : 4);
 }
 
 static const struct {
