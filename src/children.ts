@@ -9,6 +9,8 @@
  */
 
 import * as native from "../ffi/native.ts";
+import { failures } from "./errors.ts";
+import { type Exemplar, printedExemplar } from "./exemplars.ts";
 import { shown } from "./labels.ts";
 import type { CounterChild, GaugeChild, HistogramChild, HistogramValue } from "./metrics.ts";
 import type { Store } from "./store.ts";
@@ -62,6 +64,14 @@ export class Series {
       (handle) => native.touch(store.attachment, handle),
     );
     store.check(result, `make ${this.#key.printed}`);
+  }
+
+  /** Sets an exemplar beside an update that was just made through `handle`. */
+  exemplar(handle: number, value: number, text: string): void {
+    const { store } = this;
+    const result = native.exemplar(store.attachment, handle, value, Date.now(), text);
+    // A handle that is stale by now is of a series that has left, exemplar and all.
+    if (result < 0 && result !== failures.STALE[0]) store.updateFailed(result, this.name);
   }
 
   remove(): void {
@@ -125,11 +135,13 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
       this.#series = series;
     }
 
-    inc(amount = 1): void {
+    inc(amount = 1, exemplar?: Exemplar): void {
+      const text = exemplar === undefined ? undefined : printedExemplar(exemplar);
       if (typeof amount !== "number" || !(amount >= 0 && amount < Infinity)) this.#refuse(amount);
       if (add(this.#store.attachment, this.#handle, amount) !== 0) {
         this.#handle = this.#series.update(add, amount);
       }
+      if (text !== undefined) this.#series.exemplar(this.#handle, amount, text);
     }
 
     #refuse(amount: unknown): never {
@@ -211,11 +223,13 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
       this.#series = series;
     }
 
-    observe(value: number): void {
+    observe(value: number, exemplar?: Exemplar): void {
+      const text = exemplar === undefined ? undefined : printedExemplar(exemplar);
       if (typeof value !== "number" || !Number.isFinite(value)) this.#refuse(value);
       if (observe(this.#store.attachment, this.#handle, value) !== 0) {
         this.#handle = this.#series.update(observe, value);
       }
+      if (text !== undefined) this.#series.exemplar(this.#handle, value, text);
     }
 
     #refuse(value: unknown): never {
@@ -226,11 +240,11 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
       );
     }
 
-    startTimer(): () => number {
+    startTimer(exemplar?: Exemplar): (exemplar?: Exemplar) => number {
       const start = performance.now();
-      return () => {
+      return (last = exemplar) => {
         const passed = seconds(start);
-        this.observe(passed);
+        this.observe(passed, last);
         return passed;
       };
     }

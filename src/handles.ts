@@ -7,7 +7,16 @@
 import * as native from "../ffi/native.ts";
 import { childClasses, type Removable, seconds, Series } from "./children.ts";
 import { defaultBuckets, type FamilyDeclaration, gaugeKind } from "./families.ts";
-import { checkLabelName, checkLabels, labelPairs, seriesKey, shown } from "./labels.ts";
+import {
+  checkLabelName,
+  checkLabels,
+  labelPairs,
+  printedLabel,
+  seriesKey,
+  shown,
+} from "./labels.ts";
+import { type Duration, durationMs } from "./durations.ts";
+import type { Exemplar } from "./exemplars.ts";
 import type {
   Counter,
   CounterChild,
@@ -20,20 +29,21 @@ import type {
   LabelsOf,
   Metric,
 } from "./metrics.ts";
-import { checkMembers } from "./options.ts";
+import { checkMaxSeries, checkMembers } from "./options.ts";
 import { Paths } from "./paths.ts";
 import type { Context } from "./updates.ts";
 
 type AnyLabels = LabelsOf<string>;
 
 /** What a typed metric is made from. */
-interface Plan<C> {
+export interface Plan<C> {
   readonly context: Context;
   readonly name: string;
   readonly labelNames: unknown;
   readonly declaration: FamilyDeclaration;
   readonly kind: native.Kind;
   readonly child: (series: Series) => C;
+  readonly collect: ((metric: never) => unknown) | undefined;
 }
 
 /** Labels and children: what all typed metrics have in common. */
@@ -55,12 +65,18 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
       ? context.families.find(name)?.buckets ?? defaultBuckets
       : undefined;
     this.#children = new Paths<C | undefined>(undefined, 4 * context.store.seriesCapacity);
+    const { collect } = plan;
+    if (collect !== undefined) context.collectors.add(name, () => collect(this as never));
     if (this.#labelNames.length > 0) return;
-    const series = this.#seriesOf({});
-    this.#own = plan.child(series);
-    // A worker that has nothing to say must not be the smallest or largest of all.
-    const { mode } = declaration;
-    if (mode === undefined || mode.endsWith("sum")) series.touch();
+    this.#own = plan.child(this.#seriesOf({}));
+    this.#touchOwn();
+  }
+
+  /** A metric without labels exists, with 0. */
+  #touchOwn(): void {
+    const { declaration: { mode } } = this.#plan;
+    // A worker that has nothing to say must not be the smallest, largest or last of all.
+    if (mode === undefined || mode.endsWith("sum")) this.#seriesOf({}).touch();
   }
 
   labels(labels: AnyLabels): C {
@@ -70,6 +86,32 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
   remove(labels?: AnyLabels): void {
     if (labels === undefined) this.own().remove();
     else this.labels(labels).remove();
+  }
+
+  removeMatching(labels: Partial<AnyLabels>): number {
+    const { context } = this.#plan;
+    checkLabels(labels);
+    const unexpected = Object.keys(labels).filter((name) => !this.#labelNames.includes(name));
+    if (unexpected.length > 0) {
+      throw new TypeError(
+        `${this.name}: label ${shown(unexpected[0])} is unexpected; ${this.#itsLabels()}`,
+      );
+    }
+    const pairs = labelPairs(context.defaults, labels, context.validation, () => {});
+    return context.store.removeMatching(
+      this.name,
+      pairs.map(([name, value]) => printedLabel(name, value)),
+    );
+  }
+
+  reset(): void {
+    const { context } = this.#plan;
+    context.store.removeMatching(this.name, []);
+    if (this.#labelNames.length === 0) this.#touchOwn();
+  }
+
+  #itsLabels(): string {
+    return `its labels are: ${this.#labelNames.length > 0 ? this.#labelNames.join(", ") : "none"}`;
   }
 
   /** The series with these labels, or without any. */
@@ -94,7 +136,8 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
     this.#checkLabels(labels);
     const pairs = labelPairs(context.defaults, labels, context.validation, () => {});
     const key = seriesKey(name, pairs, kind === native.Kind.histogram ? "le" : undefined);
-    return new Series(context.store, kind, key, this.#bounds);
+    const { maxSeries } = this.#plan.declaration;
+    return new Series(context.store, kind, key, this.#bounds, maxSeries);
   }
 
   #checkLabels(labels: AnyLabels): void {
@@ -107,8 +150,7 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
         .map((name) => `label ${shown(name)} is unexpected`),
     ];
     if (problems.length === 0) return;
-    const names = this.#labelNames.length > 0 ? this.#labelNames.join(", ") : "none";
-    throw new TypeError(`${this.name}: ${problems.join(", ")}; its labels are: ${names}`);
+    throw new TypeError(`${this.name}: ${problems.join(", ")}; ${this.#itsLabels()}`);
   }
 }
 
@@ -132,13 +174,13 @@ function checkLabelNames({ context, name, labelNames, kind }: Plan<unknown>): re
 /** A timer of a metric whose labels may be known only at its end. */
 function timer(
   labels: Partial<AnyLabels> | undefined,
-  done: (labels: AnyLabels | undefined, seconds: number) => void,
+  done: (labels: AnyLabels | undefined, seconds: number, exemplar?: Exemplar) => void,
 ): EndTimer<string> {
   const start = performance.now();
-  return (more) => {
+  return (more, exemplar) => {
     const passed = seconds(start);
     const all = labels === undefined && more === undefined ? undefined : { ...labels, ...more };
-    done(all as AnyLabels | undefined, passed);
+    done(all as AnyLabels | undefined, passed, exemplar);
     return passed;
   };
 }
@@ -150,9 +192,9 @@ function isLabels(argument: unknown): argument is AnyLabels {
 /** A counter. */
 export class CounterMetric extends LabelledMetric<CounterChild & Removable>
   implements Counter<string> {
-  inc(first?: AnyLabels | number, amount?: number): void {
-    if (isLabels(first)) this.labels(first).inc(amount);
-    else this.own().inc(first);
+  inc(first?: AnyLabels | number, second?: number | Exemplar, exemplar?: Exemplar): void {
+    if (isLabels(first)) this.labels(first).inc(second as number | undefined, exemplar);
+    else this.own().inc(first, second as Exemplar | undefined);
   }
 
   value(labels?: AnyLabels): number {
@@ -193,13 +235,13 @@ export class GaugeMetric extends LabelledMetric<GaugeChild & Removable> implemen
 /** A histogram. */
 export class HistogramMetric extends LabelledMetric<HistogramChild & Removable>
   implements Histogram<string> {
-  observe(first?: AnyLabels | number, value?: number): void {
-    if (isLabels(first)) this.labels(first).observe(value as number);
-    else this.own().observe(first as number);
+  observe(first?: AnyLabels | number, second?: number | Exemplar, exemplar?: Exemplar): void {
+    if (isLabels(first)) this.labels(first).observe(second as number, exemplar);
+    else this.own().observe(first as number, second as Exemplar | undefined);
   }
 
-  startTimer(labels?: Partial<AnyLabels>): EndTimer<string> {
-    return timer(labels, (all, passed) => this.at(all).observe(passed));
+  startTimer(labels?: Partial<AnyLabels>, exemplar?: Exemplar): EndTimer<string> {
+    return timer(labels, (all, passed, last) => this.at(all).observe(passed, last ?? exemplar));
   }
 
   zero(labels?: AnyLabels): void {
@@ -214,9 +256,18 @@ export class HistogramMetric extends LabelledMetric<HistogramChild & Removable>
 /** What a typed metric may be given. */
 interface Options extends FamilyDeclaration {
   labelNames?: readonly string[];
+  collect?: (metric: never) => unknown;
+  ttl?: Duration;
 }
 
-const optionsOfAll = { help: ["string"], unit: ["string"], labelNames: ["object"] } as const;
+const optionsOfAll = {
+  help: ["string"],
+  unit: ["string"],
+  labelNames: ["object"],
+  collect: ["function"],
+  ttl: ["number", "string"],
+  maxSeries: ["number"],
+} as const;
 
 /** Makes a counter. */
 export function makeCounter(context: Context, name: string, options: Options): Counter<string> {
@@ -254,9 +305,11 @@ export function makeHistogram(context: Context, name: string, options: Options):
 function common(
   context: Context,
   name: string,
-  { labelNames, ...declaration }: Options,
+  { labelNames, collect, ttl, ...declaration }: Options,
   type: FamilyDeclaration["type"],
-): Pick<Plan<unknown>, "context" | "name" | "labelNames" | "declaration"> {
+): Pick<Plan<unknown>, "context" | "name" | "labelNames" | "declaration" | "collect"> {
   context.store.requireOpen();
-  return { context, name, labelNames, declaration: { ...declaration, type } };
+  if (declaration.maxSeries !== undefined) checkMaxSeries(declaration.maxSeries);
+  const ttlMs = ttl === undefined ? undefined : durationMs("ttl", ttl);
+  return { context, name, labelNames, collect, declaration: { ...declaration, type, ttlMs } };
 }

@@ -4,40 +4,61 @@
  * @module
  */
 
+import type { Duration } from "./durations.ts";
+import type { Exemplar } from "./exemplars.ts";
 import type { GaugeMode } from "./families.ts";
 import type { LabelValue } from "./labels.ts";
 
 /** The labels of a typed metric: exactly its `labelNames`. */
 export type LabelsOf<L extends string> = Readonly<Record<L, LabelValue>>;
 
-/** Ends a timer and returns the seconds it ran. */
-export type EndTimer<L extends string> = (labels?: Partial<LabelsOf<L>>) => number;
+/** Ends a timer and returns the seconds it ran. The exemplar is for a histogram. */
+export type EndTimer<L extends string> = (
+  labels?: Partial<LabelsOf<L>>,
+  exemplar?: Exemplar,
+) => number;
 
-/** Options of every typed metric. */
-export interface MetricOptions<L extends string> {
+/** Options of every typed metric; `M` is the metric. */
+export interface MetricOptions<L extends string, M = unknown> {
   /** The text of its HELP line. None by default. */
   help?: string;
   /** Its unit. Kept with the declaration; text format 0.0.4 has no line for it. */
   unit?: string;
   /** The names of its labels. None by default. */
   labelNames?: readonly L[];
+  /**
+   * Called by the worker that answers a scrape, before it does, to bring the metric up to date. It may
+   * be asynchronous; the scrape waits for at most `collectTimeoutMs` (`format()` does not wait). One
+   * that fails is counted in `prometheus_tiny_collect_errors_total`, and the scrape goes on.
+   */
+  collect?: (metric: M) => void | Promise<void>;
+  /**
+   * A series that nobody has updated for this long leaves, in all workers: seconds, or text such as
+   * `"10m"`. Looked at by scrapes: the first one after the last update starts the time, one after it has
+   * passed takes the series out. Series stay by default.
+   */
+  ttl?: Duration;
+  /**
+   * How many series the metric may have. What goes beyond is counted in its one series with the label
+   * `overflow="true"`, and warned about once. By default what the store's `maxSeries` says.
+   */
+  maxSeries?: number;
 }
 
 /** Options of a {@linkcode Counter}. */
-export type CounterOptions<L extends string> = MetricOptions<L>;
+export type CounterOptions<L extends string> = MetricOptions<L, Counter<L>>;
 
 /** Options of a {@linkcode Gauge}. */
-export interface GaugeOptions<L extends string> extends MetricOptions<L> {
+export interface GaugeOptions<L extends string> extends MetricOptions<L, Gauge<L>> {
   /**
-   * How the values of several workers become one.
-   *
-   * @default {"sum"}
+   * Every worker has a value of its own, and this is how they become one. By default there is one number
+   * for everybody: additions add up, whoever makes them, and a `set` is the value for all.
    */
   mode?: GaugeMode;
 }
 
 /** Options of a {@linkcode Histogram}. */
-export interface HistogramOptions<L extends string> extends MetricOptions<L> {
+export interface HistogramOptions<L extends string> extends MetricOptions<L, Histogram<L>> {
   /**
    * Upper bounds of its buckets, ascending. `+Inf` is always there and need not be given.
    *
@@ -67,6 +88,31 @@ export interface Metric<L extends string, C> {
    * @param labels a value for each of `labelNames`; none for a metric without
    */
   remove(labels?: LabelsOf<L>): void;
+
+  /**
+   * Takes all series with these labels out, for all workers.
+   *
+   * @param labels some of `labelNames` with a value; none of them: every series
+   * @returns how many series were there and left
+   * @throws {TypeError} if a label is unexpected
+   *
+   * @example
+   * ```ts
+   * import { PrometheusTinyShared } from "prometheus-tiny-shared";
+   * import assert from "node:assert/strict";
+   *
+   * using prom = new PrometheusTinyShared();
+   * const jobs = prom.counter("jobs_total", { labelNames: ["queue", "worker"] });
+   * jobs.inc({ queue: "mail", worker: 1 });
+   * jobs.inc({ queue: "mail", worker: 2 });
+   * jobs.inc({ queue: "print", worker: 1 });
+   * assert.equal(jobs.removeMatching({ queue: "mail" }), 2);
+   * ```
+   */
+  removeMatching(labels: Partial<LabelsOf<L>>): number;
+
+  /** Takes every series out, for all workers; a metric without labels is 0 again. */
+  reset(): void;
 }
 
 /** One series of a {@linkcode Counter}. */
@@ -75,10 +121,12 @@ export interface CounterChild {
    * Adds to the counter.
    *
    * @param amount how much; 1 by default
+   * @param exemplar what OpenMetrics shows beside the counter: the trace that this came from
    * @throws {TypeError} if it is not a number
-   * @throws {RangeError} if it is negative, infinite or NaN; the counter is as before
+   * @throws {RangeError} if it is negative, infinite or NaN, or the exemplar has more than 128
+   * characters; the counter is as before
    */
-  inc(amount?: number): void;
+  inc(amount?: number, exemplar?: Exemplar): void;
 
   /** What a scrape would show now: the sum of all workers. 0 if the series does not exist. */
   value(): number;
@@ -87,9 +135,9 @@ export interface CounterChild {
 /** A number that only grows. */
 export interface Counter<L extends string = never> extends Metric<L, CounterChild> {
   /** Adds to a counter without labels, as {@linkcode CounterChild.inc} does. */
-  inc(amount?: number): void;
+  inc(amount?: number, exemplar?: Exemplar): void;
   /** Adds to the series with these labels. */
-  inc(labels: LabelsOf<L>, amount?: number): void;
+  inc(labels: LabelsOf<L>, amount?: number, exemplar?: Exemplar): void;
 
   /** What a scrape would show now: the sum of all workers. */
   value(labels?: LabelsOf<L>): number;
@@ -154,12 +202,14 @@ export interface HistogramChild {
   /**
    * Counts a value in its bucket.
    *
+   * @param exemplar what OpenMetrics shows beside the value's bucket: the trace that this came from
    * @throws {TypeError} if it is not a number
-   * @throws {RangeError} if it is infinite or NaN, which the sum would never recover from
+   * @throws {RangeError} if it is infinite or NaN, which the sum would never recover from, or the
+   * exemplar has more than 128 characters
    */
-  observe(value: number): void;
+  observe(value: number, exemplar?: Exemplar): void;
   /** Starts a timer. Its end observes the seconds that have passed and returns them. */
-  startTimer(): () => number;
+  startTimer(exemplar?: Exemplar): (exemplar?: Exemplar) => number;
   /** Makes the series exist without an observation. */
   zero(): void;
   /** What a scrape would show now. Zeros if the series does not exist. */
@@ -169,15 +219,15 @@ export interface HistogramChild {
 /** Counts of values by size. */
 export interface Histogram<L extends string = never> extends Metric<L, HistogramChild> {
   /** Counts a value of a histogram without labels. */
-  observe(value: number): void;
+  observe(value: number, exemplar?: Exemplar): void;
   /** Counts a value of the series with these labels. */
-  observe(labels: LabelsOf<L>, value: number): void;
+  observe(labels: LabelsOf<L>, value: number, exemplar?: Exemplar): void;
   /**
    * Starts a timer. Its end observes the seconds that have passed and returns them.
    *
    * @param labels those that are known already; the others are given to the end
    */
-  startTimer(labels?: Partial<LabelsOf<L>>): EndTimer<L>;
+  startTimer(labels?: Partial<LabelsOf<L>>, exemplar?: Exemplar): EndTimer<L>;
   /** Makes the series with these labels exist without an observation. */
   zero(labels?: LabelsOf<L>): void;
   /** What a scrape would show now. Zeros if the series does not exist. */

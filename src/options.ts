@@ -121,6 +121,19 @@ export interface PrometheusTinySharedOptions {
    */
   maxWorkers?: number;
   /**
+   * How many series a metric may have that does not say so itself (`maxSeries` of `counter()` and the
+   * others). What goes beyond is counted in the metric's one series with the label `overflow="true"`.
+   *
+   * @default {any number}
+   */
+  maxSeries?: number;
+  /**
+   * How long a scrape waits for `collect` callbacks, in milliseconds.
+   *
+   * @default {1000}
+   */
+  collectTimeoutMs?: number;
+  /**
    * Told about what is odd but no error.
    *
    * @default {console.warn}
@@ -134,6 +147,7 @@ export interface CheckedOptions {
   readonly defaults: readonly LabelPair[];
   readonly validation: NameValidation;
   readonly bucketOrder: BucketOrder;
+  readonly collectTimeoutMs: number;
 }
 
 type Type = "string" | "boolean" | "number" | "object" | "function";
@@ -146,6 +160,8 @@ const known: { readonly [K in keyof Required<PrometheusTinySharedOptions>]: read
   bucketOrder: ["string"],
   nameValidation: ["string"],
   maxWorkers: ["number"],
+  maxSeries: ["number"],
+  collectTimeoutMs: ["number"],
   onWarning: ["function"],
 };
 
@@ -205,9 +221,23 @@ function oneOf<T extends string>(what: string, value: T | undefined, choices: re
   throw new TypeError(`${what} must be ${names}, not ${shown(value)}`);
 }
 
-function whole(what: string, value: number, least: number, most: number): number {
+/**
+ * A whole number within limits.
+ *
+ * @throws {RangeError} if it is not
+ */
+export function whole(what: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw new RangeError(`${what} must be a whole number from ${least} to ${most}, not ${value}`);
+}
+
+/**
+ * A limit of series.
+ *
+ * @throws {RangeError} if it is none
+ */
+export function checkMaxSeries(maxSeries: number): number {
+  return whole("maxSeries", maxSeries, 1, 2 ** 31);
 }
 
 function filePath(what: string, file: string | URL | undefined): string | undefined {
@@ -286,10 +316,12 @@ export function checkOptions(options: PrometheusTinySharedOptions): CheckedOptio
         : whole("cacheArgs.permissions", permissions, 0o400, 0o777),
       maxWorkers: maxWorkers === undefined ? undefined : whole("maxWorkers", maxWorkers, 1, 1024),
       capacity: capacity(cacheArgs),
+      maxSeries: options.maxSeries === undefined ? 0 : checkMaxSeries(options.maxSeries),
       onWarning,
     },
     defaults: defaultPairs(options.defaultLabels ?? {}, validation, onWarning),
     validation,
     bucketOrder: oneOf("bucketOrder", options.bucketOrder, ["numeric", "lexical"]),
+    collectTimeoutMs: whole("collectTimeoutMs", options.collectTimeoutMs ?? 1000, 1, 600_000),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import * as native from "../ffi/native.ts";
+import { Collectors } from "./collectors.ts";
 import { failureName, StoreError } from "./errors.ts";
 import { wholeExposition } from "./exposition.ts";
 import { type Declaration, Families } from "./families.ts";
@@ -80,10 +81,11 @@ export class PrometheusTinyShared implements Disposable {
    * @throws {StoreError} if the store cannot be opened
    */
   constructor(options: PrometheusTinySharedOptions = {}) {
-    const { store, defaults, validation, bucketOrder } = checkOptions(options);
+    const { store, defaults, validation, bucketOrder, collectTimeoutMs } = checkOptions(options);
     this.#store = new Store(store);
     const families = new Families(this.#store, validation);
-    this.#context = { store: this.#store, families, defaults, validation };
+    const collectors = new Collectors(this.#store, families, collectTimeoutMs);
+    this.#context = { store: this.#store, families, collectors, defaults, validation };
     this.#updates = new Updates(this.#context);
     this.#renderFlags = bucketOrder === "lexical" ? native.Render.lexical : 0;
   }
@@ -246,6 +248,8 @@ export class PrometheusTinyShared implements Disposable {
    * @throws {StoreError} `CLOSED`
    */
   format(): string {
+    this.#store.requireOpen();
+    this.#context.collectors.runSync();
     return decoder.decode(wholeExposition(this.#store, this.#renderFlags));
   }
 
@@ -271,7 +275,14 @@ export class PrometheusTinyShared implements Disposable {
    */
   handler(): MetricsHandler {
     this.#store.requireOpen();
-    return createHandler(this.#store, this.#renderFlags);
+    const { collectors } = this.#context;
+    const answer = createHandler(this.#store, this.#renderFlags);
+    return (request) => {
+      const scrapes = request.method === "GET" || request.method === "HEAD";
+      return collectors.any && scrapes
+        ? collectors.run().then(() => answer(request))
+        : answer(request);
+    };
   }
 
   /**

@@ -187,6 +187,12 @@ export class Store {
     if (result !== failures.STALE[0]) this.check(result, "remove a series"); // gone already
   }
 
+  /** Makes all series of a metric leave that have these printed labels; how many did. */
+  removeMatching(name: string, labels: readonly string[]): number {
+    const result = native.removeMatching(this.attachment, name, labels);
+    return this.check(result, `remove series of ${name}`);
+  }
+
   /** Makes every series leave the exposition. */
   clear(): void {
     this.check(native.clear(this.attachment), "clear it");

@@ -9,6 +9,7 @@
  */
 
 import * as native from "../ffi/native.ts";
+import type { Collectors } from "./collectors.ts";
 import { failures, StoreError } from "./errors.ts";
 import { defaultBuckets, type Families, type Family } from "./families.ts";
 import {
@@ -28,6 +29,7 @@ import type { Store } from "./store.ts";
 export interface Context {
   readonly store: Store;
   readonly families: Families;
+  readonly collectors: Collectors;
   readonly defaults: readonly LabelPair[];
   readonly validation: NameValidation;
 }
