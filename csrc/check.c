@@ -81,7 +81,7 @@ static bool index_locked(const checker *c) {
 
 static bool mode_holds(const pts_record *record, uint64_t head) {
   uint32_t mode = PTS_HEAD_MODE(head);
-  if (record->kind == PTS_KIND_FAMILY) return head == 0;
+  if (record->kind == PTS_KIND_FAMILY) return head <= PTS_FAMILY_OVERFLOWS;
   if (head & PTS_HEAD_FREE) return mode == 0; /* a claimed one still has its mode: only under the lock */
   if (record->kind == PTS_KIND_VALUE) return mode >= PTS_MODE_SHARDED && mode <= PTS_MODE_STAMPED;
   if (record->kind == PTS_KIND_ENUM) return mode == PTS_MODE_SHARED || mode == PTS_MODE_STAMPED;

@@ -234,6 +234,7 @@ enum {
 #define PTS_HEAD_INCARNATION(head) ((uint32_t)(head) >> 8)
 #define PTS_HEAD_MODE(head) ((uint32_t)(head) & 0x3fu)
 #define PTS_MAX_INCARNATION 0xffffffu
+#define PTS_FAMILY_OVERFLOWS 1u /* a family's head, else 0: one of its series takes what goes beyond its limit */
 
 /* A block's tag: both generations must be current for the block to count. 0 is never current. */
 #define PTS_TAG(store_generation, generation) ((uint64_t)(store_generation) << 32 | (generation))

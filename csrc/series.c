@@ -306,14 +306,17 @@ static int32_t insert(pts_attachment *a, pts_wanted *wanted, const pts_record *t
 }
 
 static int32_t check_count(pts_attachment *a, const pts_series_key *key, uint32_t family) {
+  if (key->flags & PTS_SERIES_OVERFLOW) pts_store_relaxed_u64(&a->records[family].head, PTS_FAMILY_OVERFLOWS);
   if (key->max_series == 0 || (key->flags & PTS_SERIES_OVERFLOW)) return 0;
   const uint32_t *count = &a->records[family].place;
-  if (pts_load_relaxed_u32(count) < key->max_series) return 0;
+  /* The series that takes what goes beyond is none of them. */
+  uint64_t most = (uint64_t)key->max_series + pts_load_relaxed_u64(&a->records[family].head);
+  if (pts_load_relaxed_u32(count) < most) return 0;
   /* Some of them may have left since: asked only when any has. */
   if (pts_load_relaxed_u64(&a->metrics->removals) == pts_load_relaxed_u64(&a->metrics->swept))
     return PTS_E_FAMILY_FULL;
   pts_room_sweep(a);
-  return pts_load_relaxed_u32(count) < key->max_series ? 0 : PTS_E_FAMILY_FULL;
+  return pts_load_relaxed_u32(count) < most ? 0 : PTS_E_FAMILY_FULL;
 }
 
 static int32_t insert_series(pts_attachment *a, const pts_series_key *key, const uint8_t *name,
