@@ -162,7 +162,7 @@ static void damaged_records_are_found(void) {
   FOUND(&p, p.histogram->extra, 0, "C2");
   FOUND(&p, p.histogram->extra, p.value->entry, "C2");
   FOUND(&p, p.family->extra, p.value->entry, "C2");
-  FOUND(&p, p.family->head, 1, "C2");
+  FOUND(&p, p.family->head, 2, "C2");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
   help_unmap(&p.image);
   unlink(p.path);
