@@ -68,7 +68,12 @@ export class FilledStore implements Disposable {
       capacity,
     });
     this.reader.check(
-      native.declare(this.reader.attachment, familyName, ['{"type":"counter"}', "", header]),
+      native.declare(this.reader.attachment, familyName, [
+        '{"type":"counter"}',
+        "-.c;",
+        header,
+        header,
+      ]),
       "declare the family",
     );
     for (let shard = 0; shard < shards; shard++) {
