@@ -24,7 +24,8 @@ typedef struct pts_file_id {
   uint64_t size;
   uint64_t allocated; /* bytes it really takes */
   bool is_regular;
-  bool is_ours; /* owned by the effective user, and not writable by everybody */
+  bool is_ours; /* owned by the effective user */
+  bool is_open; /* writable by everybody */
 } pts_file_id;
 
 /* ---- files ---- */

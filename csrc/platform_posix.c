@@ -240,7 +240,8 @@ static void identify(const struct stat *st, pts_file_id *out) {
       .size = (uint64_t)st->st_size,
       .allocated = (uint64_t)st->st_blocks * 512,
       .is_regular = S_ISREG(st->st_mode),
-      .is_ours = st->st_uid == geteuid() && (st->st_mode & S_IWOTH) == 0,
+      .is_ours = st->st_uid == geteuid(),
+      .is_open = (st->st_mode & S_IWOTH) != 0,
   };
 }
 

@@ -192,11 +192,17 @@ enum {
   REPLACED = 2, /* it names a new store; open that */
 };
 
-static int32_t inspect(pts_fd fd, const char *path, pts_file_id *id, pts_message *message) {
+/* A file of this user; one that everybody may write only for who would have made it so. */
+static bool may_use(const pts_file_id *id, const pts_options *options) {
+  return id->is_ours && (!id->is_open || (options->permissions & 02) != 0);
+}
+
+static int32_t inspect(pts_fd fd, const char *path, const pts_options *options, pts_file_id *id,
+                       pts_message *message) {
   int32_t code = pts_os_identify(fd, id);
   uint64_t space;
   if (code == 0 && !id->is_regular) code = PTS_E_NOT_A_FILE;
-  if (code == 0 && !id->is_ours) code = PTS_E_OWNER;
+  if (code == 0 && !may_use(id, options)) code = PTS_E_OWNER;
   if (code == 0) code = pts_os_space(fd, &space);
   return code == 0 ? 0 : pts_message_os(message, code, "open the store", path);
 }
@@ -290,7 +296,7 @@ static int32_t adopt(pts_store *store, pts_fd fd, const char *path, const pts_op
                      const pts_section_maker *maker, pts_message *message) {
   const char *shown = path ? path : "(private)";
   pts_file_id id;
-  int32_t code = inspect(fd, shown, &id, message);
+  int32_t code = inspect(fd, shown, options, &id, message);
   bool may_add = !(options->flags & PTS_OPEN_EXISTING);
   if (code == 0 && path && id.size == 0 && may_add) {
     code = replace_file(fd, &id, path, options, maker, message);
@@ -349,7 +355,7 @@ static int32_t open_init(pts_store *store, const char *path, const pts_options *
   int32_t code = pts_os_open(path, &fd);
   if (code == PTS_E_NOT_FOUND) return open_new(store, path, options, maker, true, message);
   if (code != 0) return pts_message_os(message, code, "replace the file", path);
-  code = inspect(fd, path, &id, message);
+  code = inspect(fd, path, options, &id, message);
   if (code == 0) code = replace_file(fd, &id, path, options, maker, message);
   pts_os_close(fd);
   return code;

@@ -31,7 +31,8 @@ export interface CacheArgs {
   /** Start from an empty store, as `initFile`. */
   initFile?: boolean;
   /**
-   * The file's mode when it is made, under the process's umask.
+   * The file's mode when it is made, under the process's umask. A file that everybody may write is only
+   * opened by who gives a mode that lets everybody write, such as `0o666`.
    *
    * @default {0o600}
    */

@@ -68,6 +68,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "permissions: 0666 when asked for, and only for who asks",
+  ignore: Deno.build.os === "windows",
+  fn() {
+    const before = Deno.umask(0);
+    try {
+      using one = textCache({ permissions: 0o666 });
+      assert.equal(Deno.statSync(one.shareFile).mode! & 0o777, 0o666);
+      one.set("key", "value");
+      using same = textCache({ shareFile: one.shareFile, permissions: 0o666 });
+      assert.equal(same.get("key"), "value");
+      assert.throws(() => textCache({ shareFile: one.shareFile }), code("OWNER"));
+      assert.throws(
+        () => textCache({ shareFile: one.shareFile, permissions: 0o660 }),
+        code("OWNER"),
+      );
+    } finally {
+      Deno.umask(before);
+    }
+  },
+});
+
 Deno.test("page_size and num_pages: k and m, a power of two unless cache_size is given", () => {
   assert.deepEqual(geometry({ pageSize: "5k" }), { numPages: 0, pageSize: 4096 });
   assert.deepEqual(geometry({ pageSize: 1024 }), { numPages: 0, pageSize: 1024 });

@@ -96,10 +96,10 @@ static void owners_and_modes_are_told(void) {
   pts_file_id id;
   CHECK_EQUAL(fchmod((int)fd, 0660), 0);
   CHECK_EQUAL(pts_os_identify(fd, &id), 0);
-  CHECK(id.is_ours);
+  CHECK(id.is_ours && !id.is_open);
   CHECK_EQUAL(fchmod((int)fd, 0602), 0);
   CHECK_EQUAL(pts_os_identify(fd, &id), 0);
-  CHECK(!id.is_ours);
+  CHECK(id.is_ours && id.is_open);
   CHECK_EQUAL(fchmod((int)fd, 0600), 0);
   if (geteuid() == 0) {
     CHECK_EQUAL(fchown((int)fd, NOBODY, NOBODY), 0);
