@@ -79,6 +79,7 @@ typedef struct pts_cache_plan {
   uint32_t dropped;   /* of count */
   uint32_t expired;   /* of dropped */
   uint32_t num_slots; /* of the new frame */
+  uint32_t kept_bytes; /* of what stays */
   uint32_t what;      /* PTS_CACHE_EXPIRED, ALL, FOR_ROOM */
 } pts_cache_plan;
 
@@ -131,9 +132,13 @@ static inline pts_frame *pts_cache_frame(const pts_cache *c, uint32_t page, uint
 void pts_page_load(pts_cache *c, uint32_t number, bool taken_over);
 /* Give a page that was never used its frames and an empty state. NO_SPACE. */
 int32_t pts_page_make(pts_cache *c);
-/* Write an entry into free space (there is enough) and publish it in slot. */
+/* Allocate the page up to byte `end`, which entries will reach, if it is not. NO_SPACE. */
+int32_t pts_page_reserve(pts_cache *c, uint32_t end);
+/* Write an entry into free space (there is enough, reserved) and publish it in slot. */
 void pts_page_insert(pts_cache *c, uint32_t *slot, const pts_page_new *entry);
 void pts_page_remove(pts_cache *c, uint32_t *slot);
+/* Allocate the other frame up to byte `end`. NO_SPACE. */
+int32_t pts_page_reserve_other(pts_cache *c, uint32_t end);
 /* Begin the other frame, empty, with so many slots; nobody sees it before pts_page_publish. */
 pts_frame *pts_page_begin(pts_cache *c, uint32_t num_slots);
 /* Store the new frame's hints and select it. */
@@ -146,8 +151,8 @@ bool pts_cache_has_room(const pts_page *page, uint32_t need);
 /* Decide what goes (PTS_CACHE_EXPIRED, ALL, FOR_ROOM) into c->plan. NO_MEMORY. */
 int32_t pts_cache_plan_make(pts_cache *c, uint32_t what, uint32_t now, uint32_t need);
 bool pts_cache_plan_drops_dirty(const pts_cache *c);
-/* Build the other frame from the plan and publish it. */
-void pts_cache_plan_apply(pts_cache *c);
+/* Build the other frame from the plan, allocated for `need` bytes more, and publish it. NO_SPACE. */
+int32_t pts_cache_plan_apply(pts_cache *c, uint32_t need);
 void pts_cache_plan_free(pts_cache_plan *plan);
 
 /* ---- cache_lock.c ---- */

@@ -48,14 +48,14 @@ static bool look_at(const pts_page *page, uint32_t offset, pts_page_look *look) 
 }
 
 /* Fill the plan: what goes in any case first, in the order of slots, the rest in the opposite
- * order. Returns the bytes of the rest. */
-static uint32_t collect(pts_cache *c, uint32_t what, uint32_t now) {
+ * order. */
+static void collect(pts_cache *c, uint32_t what, uint32_t now) {
   const pts_page *page = &c->page;
   pts_cache_plan *plan = &c->plan;
-  uint32_t *slots = pts_frame_slots(page->frame), used_data = 0;
+  uint32_t *slots = pts_frame_slots(page->frame);
   uint32_t *keep = plan->offsets + page->num_slots, *end = keep;
   plan->what = what;
-  plan->dropped = plan->expired = 0;
+  plan->dropped = plan->expired = plan->kept_bytes = 0;
   for (uint32_t i = 0; i < page->num_slots; i++) {
     uint32_t offset = pts_load_relaxed_u32(&slots[i]);
     pts_page_look look;
@@ -70,12 +70,11 @@ static uint32_t collect(pts_cache *c, uint32_t what, uint32_t now) {
       plan->offsets[plan->dropped++] = offset;
     } else {
       *--keep = offset;
-      used_data += bytes_of(&look);
+      plan->kept_bytes += bytes_of(&look);
     }
   }
   plan->count = plan->dropped + (uint32_t)(end - keep);
   memmove(plan->offsets + plan->dropped, keep, (size_t)(end - keep) * sizeof *keep);
-  return used_data;
 }
 
 static int by_key(const void *a, const void *b) {
@@ -103,12 +102,12 @@ static void sort_kept(pts_cache *c) {
 
 /* The slots of the new frame: 2n + 1 when many entries stay. Where an entry of `need` bytes would
  * not find room then (the original refuses it), as many of n, (n - 1) / 2, ... as let it in. */
-static uint32_t choose_slots(const pts_cache *c, uint32_t what, uint32_t used_data, uint32_t need) {
+static uint32_t choose_slots(const pts_cache *c, uint32_t what, uint32_t need) {
   const pts_page *page = &c->page;
   uint32_t n = page->num_slots, stay = c->plan.count - c->plan.dropped;
   uint32_t capacity = pts_page_capacity(page->page_size, n);
   bool many = (uint64_t)stay * 10 > (uint64_t)n * 3;
-  bool space = what == PTS_CACHE_FOR_ROOM || (uint64_t)capacity - used_data > ((uint64_t)n + 1) * 4;
+  bool space = what == PTS_CACHE_FOR_ROOM || (uint64_t)capacity - c->plan.kept_bytes > ((uint64_t)n + 1) * 4;
   uint64_t grown = 2 * (uint64_t)n + 1;
   if (many && space && pts_page_capacity(page->page_size, grown) >= (need > 28 ? need : 28))
     return (uint32_t)grown;
@@ -117,15 +116,15 @@ static uint32_t choose_slots(const pts_cache *c, uint32_t what, uint32_t used_da
 }
 
 /* Drop the oldest until the data is under 60 % of its area, and there is room for `need` bytes. */
-static void evict(pts_cache *c, uint32_t used_data, uint32_t need) {
+static void evict(pts_cache *c, uint32_t need) {
   pts_cache_plan *plan = &c->plan;
   uint32_t capacity = pts_page_capacity(c->page_size, plan->num_slots);
   uint32_t threshold = (uint32_t)(0.6 * capacity);
   while (plan->dropped < plan->count &&
-         (used_data >= threshold || (uint64_t)used_data + need > (capacity & ~3u) ||
+         (plan->kept_bytes >= threshold || (uint64_t)plan->kept_bytes + need > (capacity & ~3u) ||
           plan->count - plan->dropped >= plan->num_slots)) {
     pts_page_look look;
-    if (look_at(&c->page, plan->offsets[plan->dropped], &look)) used_data -= bytes_of(&look);
+    if (look_at(&c->page, plan->offsets[plan->dropped], &look)) plan->kept_bytes -= bytes_of(&look);
     plan->dropped++;
   }
 }
@@ -133,10 +132,10 @@ static void evict(pts_cache *c, uint32_t used_data, uint32_t need) {
 int32_t pts_cache_plan_make(pts_cache *c, uint32_t what, uint32_t now, uint32_t need) {
   int32_t code = grow(&c->plan, c->page.num_slots);
   if (code != 0) return code;
-  uint32_t used_data = collect(c, what, now);
+  collect(c, what, now);
   if (what == PTS_CACHE_FOR_ROOM) sort_kept(c);
-  c->plan.num_slots = choose_slots(c, what, used_data, need);
-  if (what == PTS_CACHE_FOR_ROOM) evict(c, used_data, need);
+  c->plan.num_slots = choose_slots(c, what, need);
+  if (what == PTS_CACHE_FOR_ROOM) evict(c, need);
   return 0;
 }
 
@@ -160,8 +159,17 @@ static uint32_t *empty_slot(pts_frame *frame, uint32_t num_slots, uint32_t hash)
   return NULL;
 }
 
-void pts_cache_plan_apply(pts_cache *c) {
+/* Where a frame with what stays and `need` bytes more ends, at most. */
+static uint32_t frame_end(const pts_cache *c, uint32_t need) {
+  uint64_t end = (uint64_t)pts_frame_data_at(c->plan.num_slots) + c->plan.kept_bytes + need;
+  return end < c->page_size ? (uint32_t)end : c->page_size;
+}
+
+int32_t pts_cache_plan_apply(pts_cache *c, uint32_t need) {
   const pts_cache_plan *plan = &c->plan;
+  uint32_t end = frame_end(c, need);
+  int32_t code = pts_page_reserve_other(c, end);
+  if (code != 0) return code;
   pts_frame *frame = pts_page_begin(c, plan->num_slots);
   uint32_t data_at = pts_frame_data_at(plan->num_slots);
   pts_page hints = {.num_slots = plan->num_slots, .free_data = data_at};
@@ -170,7 +178,7 @@ void pts_cache_plan_apply(pts_cache *c) {
     if (!look_at(&c->page, plan->offsets[i], &look)) continue;
     uint32_t bytes = bytes_of(&look);
     /* Entries that damage made overlap may be more than the page holds: the rest is lost. */
-    if (bytes > c->page_size - hints.free_data) break;
+    if (bytes > end - hints.free_data) break;
     uint32_t *slot = empty_slot(frame, plan->num_slots, look.hash);
     if (!slot) break;
     pts_copy_across(pts_frame_entry(frame, hints.free_data), look.entry, bytes);
@@ -182,7 +190,8 @@ void pts_cache_plan_apply(pts_cache *c) {
   hints.used_bytes = hints.free_data - data_at;
   pts_page_publish(c, &hints);
   pts_cache_count(c, PTS_COUNT_REORGANISED, 1);
-  if (plan->what == PTS_CACHE_ALL) return; /* the caller's wish, not the cache's */
+  if (plan->what == PTS_CACHE_ALL) return 0; /* the caller's wish, not the cache's */
   pts_cache_count(c, PTS_COUNT_EXPIRATIONS, plan->expired);
   pts_cache_count(c, PTS_COUNT_EVICTIONS, plan->dropped - plan->expired);
+  return 0;
 }

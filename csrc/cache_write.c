@@ -45,7 +45,8 @@ static int32_t make_room(pts_cache *c, const pts_page_new *in, uint32_t call_fla
     c->wanted = in->bytes;
     return PTS_CACHE_DIRTY_FIRST;
   }
-  pts_cache_plan_apply(c);
+  code = pts_cache_plan_apply(c, in->bytes);
+  if (code != 0) return code;
   find(c, in->hash, in->key, in->key_length, look);
   return look->slot ? PTS_CACHE_STORED : PTS_E_DAMAGED;
 }
@@ -66,6 +67,10 @@ static int32_t store(pts_cache *c, const pts_page_new *in, uint32_t call_flags) 
   if (PTS_UNLIKELY(!look.slot || !pts_cache_has_room(&c->page, in->bytes))) {
     int32_t code = make_room(c, in, call_flags, &look);
     if (code != PTS_CACHE_STORED) return code;
+  }
+  if (PTS_UNLIKELY(c->page_size > PTS_PAGE_STEP)) {
+    int32_t code = pts_page_reserve(c, c->page.free_data + in->bytes);
+    if (code != 0) return code;
   }
   pts_page_insert(c, look.slot, in);
   pts_cache_count(c, PTS_COUNT_WRITES, 1);
@@ -213,10 +218,8 @@ static int32_t expunge_page(pts_cache *c, uint32_t number, uint32_t what, uint32
   if (code != 0) return code;
   /* Only damage takes a page back to its start; the locked page says so by having no frame. */
   if (c->page.frame) code = pts_cache_plan_make(c, what, now, 0);
-  if (c->page.frame && code == 0) {
-    pts_cache_plan_apply(c);
-    code = (int32_t)c->plan.dropped;
-  }
+  if (c->page.frame && code == 0) code = pts_cache_plan_apply(c, 0);
+  if (c->page.frame && code == 0) code = (int32_t)c->plan.dropped;
   pts_cache_leave(c, flags);
   return code;
 }

@@ -11,7 +11,8 @@
  *     looks again.
  * I3: used, deleted, used_bytes are hints: right whenever the lock is free, recounted after a
  *     takeover.
- * I4: n is not 0 only if both frames are allocated.
+ * I4: both frames are allocated up to the step that the free_data of the one that n selects lies in.
+ *     Unless damage has moved free_data, so whoever begins a frame allocates what it will fill.
  */
 #include "cache.h"
 #include "points.h"
@@ -53,7 +54,37 @@ static void store_hints(pts_frame *frame, const pts_page *page) {
   PTS_POINT();
 }
 
+/* ---- allocating ------------------------------------------------------------------------------ */
+
+/* The end of the step in which byte `end - 1` of a frame lies. */
+static uint64_t step_end(const pts_cache *c, uint64_t end) {
+  uint64_t rounded = (end + PTS_PAGE_STEP - 1) / PTS_PAGE_STEP * PTS_PAGE_STEP;
+  return rounded < c->frame_stride ? rounded : c->frame_stride;
+}
+
+/* Bytes of a frame that hold nothing; some systems write zeros for it. */
+static int32_t allocate(const pts_cache *c, const pts_frame *frame, uint64_t from, uint64_t length) {
+  const pts_store *store = &c->session.store;
+  pts_fence_full(); /* I2 */
+  uint64_t offset = (uint64_t)((const uint8_t *)frame - store->section) + from;
+  return pts_os_allocate(store->mapping->fd, store->section_offset + offset, length);
+}
+
+int32_t pts_page_reserve(pts_cache *c, uint32_t end) {
+  uint64_t from = step_end(c, c->page.free_data), to = step_end(c, end);
+  int32_t code = 0;
+  for (uint64_t which = 0; which < 2 && code == 0 && from < to; which++)
+    code = allocate(c, pts_cache_frame(c, c->page.number, which), from, to - from);
+  return code;
+}
+
 /* ---- building the other frame ---------------------------------------------------------------- */
+
+int32_t pts_page_reserve_other(pts_cache *c, uint32_t end) {
+  if (c->page_size <= PTS_PAGE_STEP) return 0;
+  const pts_frame *other = pts_cache_frame(c, c->page.number, c->page.n + 1);
+  return allocate(c, other, 0, step_end(c, end));
+}
 
 pts_frame *pts_page_begin(pts_cache *c, uint32_t num_slots) {
   pts_page *page = &c->page;
@@ -93,10 +124,11 @@ static void start_empty(pts_cache *c) {
 }
 
 int32_t pts_page_make(pts_cache *c) {
-  const pts_store *store = &c->session.store;
-  uint64_t offset = (uint64_t)((uint8_t *)pts_cache_frame(c, c->page.number, 0) - store->section);
-  int32_t code =
-      pts_os_allocate(store->mapping->fd, store->section_offset + offset, 2 * c->frame_stride);
+  const pts_frame *first = pts_cache_frame(c, c->page.number, 0);
+  uint64_t step = step_end(c, pts_frame_data_at(c->start_slots));
+  bool whole = step == c->frame_stride; /* then the frames are one piece */
+  int32_t code = allocate(c, first, 0, whole ? 2 * step : step);
+  if (code == 0 && !whole) code = allocate(c, pts_cache_frame(c, c->page.number, 1), 0, step);
   if (code != 0) return code;
   PTS_POINT();
   start_empty(c);

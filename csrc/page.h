@@ -40,6 +40,9 @@ typedef struct pts_page_control {
 _Static_assert(offsetof(pts_page_control, n) == 64, "page control.n");
 _Static_assert(sizeof(pts_page_control) == 128, "page control");
 
+/* A page that is no larger is allocated at once; of a larger one, so much at a time as it fills. */
+#define PTS_PAGE_STEP (1u << 20)
+
 #define PTS_FRAME_MAGIC 0x92f7e3b1u
 #define PTS_SLOT_EMPTY 0u   /* a search ends here */
 #define PTS_SLOT_DELETED 1u /* a search goes on */

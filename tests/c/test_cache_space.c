@@ -51,6 +51,39 @@ static void only_used_pages_are_allocated(void) {
   pts_cache_close(c);
 }
 
+/* Sets of 100 KB under so many keys in turn, so that pages are reorganised; how many are stored. */
+static uint32_t set_large(uint32_t c, uint32_t keys, uint32_t count) {
+  uint32_t stored = 0;
+  memset(buffer, 'x', 100000);
+  for (uint32_t i = 0; i < count; i++) {
+    char key[16];
+    uint32_t length = (uint32_t)snprintf(key, sizeof key, "large%u", i % keys);
+    int32_t r = pts_cache_set(c, bytes(key), length, buffer, 100000, NOW, 0, 0, NULL);
+    CHECK(r == PTS_CACHE_STORED || r == PTS_E_NO_SPACE);
+    stored += r == PTS_CACHE_STORED;
+  }
+  return stored;
+}
+
+static void a_large_page_is_allocated_as_it_fills(void) {
+  uint32_t c = open_cache("steps", 0, 1, 1 << 30, 0);
+  CHECK_EQUAL(set_text(c, "k", "v", NOW), PTS_CACHE_STORED);
+  CHECK(allocated(c) <= 3 << 20);
+  CHECK_EQUAL(set_large(c, 50, 50), 50);
+  CHECK(allocated(c) >= 10 << 20 && allocated(c) <= 13 << 20);
+  CHECK_EQUAL(pts_cache_expunge(c, 0, PTS_CACHE_ALL, NOW, 0), 51);
+  CHECK_EQUAL(set_large(c, 20, 40), 40);
+  CHECK(allocated(c) <= 13 << 20);
+  CHECK_EQUAL(findings(c), 0);
+  pts_cache_close(c);
+  c = open_cache("turns", 0, 1, 3 << 20, 0);
+  CHECK_EQUAL(set_large(c, 20, 500), 500);
+  CHECK(statistics(c).reorganised > 10);
+  CHECK(allocated(c) <= 7 << 20);
+  CHECK_EQUAL(findings(c), 0);
+  pts_cache_close(c);
+}
+
 /* ---- a file system that is full -------------------------------------------------------------- */
 
 /* A tmpfs of the child's own on the test folder; it goes with the child. */
@@ -115,6 +148,25 @@ static void a_full_file_system_refuses_new_pages(void) {
   in_tmpfs("full", "size=2m", fill_until_no_space);
 }
 
+static void fill_a_large_page(void) {
+  uint32_t c = open_cache("large", 0, 1, 16 << 20, 0);
+  uint32_t stored = set_large(c, 1000, 200);
+  CHECK(stored > 10 && stored < 100);
+  CHECK_EQUAL(statistics(c).entries, stored);
+  /* Nothing more is allocated than what entries are in. */
+  CHECK_EQUAL(set_text(c, "small", "value", NOW), PTS_CACHE_STORED);
+  CHECK_TEXT(get_text(c, "small", NOW), "value");
+  take_all_space(in_folder("ballast"));
+  CHECK(pts_cache_expunge(c, 0, PTS_CACHE_EXPIRED, NOW, 0) >= 0);
+  CHECK(pts_cache_expunge(c, 0, PTS_CACHE_ALL, NOW, 0) > 10);
+  CHECK(set_large(c, 1000, 10) == 10);
+  CHECK_EQUAL(findings(c), 0);
+}
+
+static void a_full_file_system_stops_a_large_page(void) {
+  in_tmpfs("large", "size=6m", fill_a_large_page);
+}
+
 static void open_without_space(void) {
   char message[1024];
   take_all_space(in_folder("ballast"));
@@ -134,7 +186,9 @@ int main(void) {
 #define TEST(name) {#name, name}
   static const test_case tests[] = {
       TEST(only_used_pages_are_allocated),
+      TEST(a_large_page_is_allocated_as_it_fills),
       TEST(a_full_file_system_refuses_new_pages),
+      TEST(a_full_file_system_stops_a_large_page),
       TEST(no_space_for_a_new_file_is_told),
   };
   return run_tests(tests, sizeof tests / sizeof *tests);
