@@ -15,7 +15,7 @@ import type { CacheStore } from "./cache_store.ts";
 import { failures, StoreError } from "./errors.ts";
 import { defaultLifetime, type ExpireTime } from "./expiry.ts";
 import { shown } from "./labels.ts";
-import type { SetOptions } from "./set_options.ts";
+import { askedBy, checkOptions, isGiven, type SetOptions } from "./set_options.ts";
 
 /** How long to wait. */
 export interface LockOptions {
@@ -30,10 +30,12 @@ export interface LockOptions {
 /** Options of `getOrSet`; `expireTime`, `expireOn` and `modseq` are as for `set`. */
 export interface GetOrSetOptions extends SetOptions {
   /**
-   * While another worker loads the value, return the old one if it has expired for at most so long:
-   * seconds, or text such as `"1h"`. By default, wait for the new one.
+   * While somebody else loads the value, return the old one if it has expired for at most so long:
+   * seconds, or text such as `"1h"`; `true` is however long. By default, wait for the new one.
+   *
+   * @default {false}
    */
-  stale?: ExpireTime;
+  stale?: ExpireTime | boolean;
   /**
    * The longest time to wait for another worker's load, in milliseconds.
    *
@@ -48,7 +50,7 @@ const FIRST_POLL_MS = 1;
 const LONGEST_POLL_MS = 16;
 
 function checkTimeout(timeout: unknown, byDefault: number): number {
-  if (timeout === undefined) return byDefault;
+  if (!isGiven(timeout)) return byDefault;
   if (typeof timeout === "number" && timeout >= 0) return timeout;
   throw new RangeError(`timeout must be milliseconds, 0 or more, not ${shown(timeout)}`);
 }
@@ -97,9 +99,17 @@ class HeldLock implements Disposable {
   }
 }
 
-const identity = (key: Key) => {
-  return typeof key === "string" ? key : new TextDecoder("latin1").decode(key) + "\0bytes";
-};
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** One text for a key, however it is given: text and its UTF-8 are the same key. */
+function identity(key: Key): string {
+  if (typeof key === "string") return key;
+  try {
+    return utf8.decode(key);
+  } catch {
+    return new TextDecoder("latin1").decode(key) + "\0bytes";
+  }
+}
 
 const LOCK_PREFIX = "lock ";
 const LOAD_PREFIX = "load ";
@@ -127,7 +137,8 @@ export class CacheAsync<V> {
     if (typeof name !== "string") {
       throw new TypeError(`a lock's name must be a string, not ${shown(name)}`);
     }
-    const timeout = checkTimeout(options.timeout, LOCK_TIMEOUT_MS);
+    const { timeout: given } = checkOptions<LockOptions>("options", options, ["timeout"]);
+    const timeout = checkTimeout(given, LOCK_TIMEOUT_MS);
     const deadline = performance.now() + timeout;
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#queues.get(name);
@@ -167,15 +178,19 @@ export class CacheAsync<V> {
     options: GetOrSetOptions = {},
   ): Promise<V | undefined> {
     checkFunction("load", load);
+    checkLoadOptions(options);
     const hit = this.#find(key, true);
     if (hit !== undefined) return hit.value;
     const id = identity(key);
     let loading = this.#loads.get(id);
-    if (loading !== undefined) {
+    const holder = loading === undefined ? this.#try(LOAD_PREFIX + id) : undefined;
+    if (holder === undefined) {
+      // Somebody loads it, here or elsewhere.
       const old = this.#stale(key, options);
       if (old !== undefined) return old.value;
-    } else {
-      loading = this.#loadOnce(key, id, load, options)
+    }
+    if (loading === undefined) {
+      loading = this.#loadOnce(key, id, load, options, holder)
         .finally(() => this.#loads.delete(id));
       this.#loads.set(id, loading);
     }
@@ -193,11 +208,12 @@ export class CacheAsync<V> {
     key: Key,
     id: string,
     load: (key: Key) => V | undefined | Promise<V | undefined>,
-    options: GetOrSetOptions,
+    { timeout: given, stale: _, ...setOptions }: GetOrSetOptions,
+    holder: number | undefined,
   ): Promise<V | undefined> {
-    const timeout = checkTimeout(options.timeout, LOAD_TIMEOUT_MS);
-    const outcome = await poll<{ value: V | undefined } | number>(() => {
-      return this.#find(key, false) ?? this.#try(LOAD_PREFIX + id) ?? this.#stale(key, options);
+    const timeout = checkTimeout(given, LOAD_TIMEOUT_MS);
+    const outcome = holder ?? await poll<{ value: V | undefined } | number>(() => {
+      return this.#find(key, false) ?? this.#try(LOAD_PREFIX + id);
     }, performance.now() + timeout);
     if (outcome === undefined) {
       throw new StoreError(
@@ -212,16 +228,35 @@ export class CacheAsync<V> {
     const hit = this.#find(key, false);
     if (hit !== undefined) return hit.value;
     const value = await load(key);
-    if (value !== undefined) this.#core.set(key, value, options);
+    if (value !== undefined) this.#core.set(key, value, setOptions);
     return value;
   }
 
   #stale(key: Key, { stale }: GetOrSetOptions): { value: V | undefined } | undefined {
-    if (stale === undefined) return undefined;
-    const longest = stale === "never" ? Infinity : defaultLifetime(stale);
+    if (!isGiven(stale)) return undefined;
     const entry = this.#core.peek(key);
-    return entry !== undefined && entry.expiredFor <= longest ? entry : undefined;
+    return entry !== undefined && entry.expiredFor <= longestStale(stale) ? entry : undefined;
   }
+}
+
+const loadMembers = ["expireTime", "expireOn", "modseq", "stale", "timeout"];
+
+/** Before anything is loaded: what is wrong with the options must not cost a load. */
+function checkLoadOptions(options: GetOrSetOptions): void {
+  const { timeout, stale, ...rest } = checkOptions<GetOrSetOptions>(
+    "options",
+    options,
+    loadMembers,
+  );
+  checkTimeout(timeout, LOAD_TIMEOUT_MS);
+  if (isGiven(stale)) longestStale(stale);
+  askedBy(rest, 0);
+}
+
+/** For how many seconds an old value may have been expired. */
+function longestStale(stale: ExpireTime | boolean): number {
+  if (typeof stale === "boolean") return stale ? Infinity : -1;
+  return stale === "never" ? Infinity : defaultLifetime(stale);
 }
 
 /** Whether a promise is settled before a deadline; it never fails. */

@@ -18,6 +18,7 @@ import {
   askedBy,
   checkOptions,
   type EntryInfo,
+  isGiven,
   nothingAsked,
   type SetOptions,
   shownModseq,
@@ -158,6 +159,9 @@ export class CacheCore<V> {
 
   /** The bytes of a value into a buffer: their number, or undefined. */
   getInto(key: Key, buffer: Uint8Array<ArrayBuffer>): number | undefined {
+    if (!(buffer instanceof Uint8Array)) {
+      throw new TypeError(`getInto's buffer must be a Uint8Array, not ${shown(buffer)}`);
+    }
     const length = native.putKey(key);
     const result = native.getInto(this.store.attachment, length, this.now(), 0, buffer);
     if (result < 0) {
@@ -196,7 +200,7 @@ export class CacheCore<V> {
   set(key: Key, value: V | undefined, options?: SetOptions | ExpireTime | null): boolean {
     const encoded = this.values.encode(value);
     const now = this.now();
-    const asked = options === undefined || options === null ? nothingAsked : askedBy(options, now);
+    const asked = isGiven(options) ? askedBy(options, now) : nothingAsked;
     return this.stored(key, value, asked, this.#set(key, encoded, now, asked, 0));
   }
 
@@ -246,6 +250,9 @@ export class CacheCore<V> {
   }
 
   getAndSet(key: Key, update: Update<V>): [value: V | undefined, stored: boolean] {
+    if (typeof update !== "function") {
+      throw new TypeError(`getAndSet's second argument must be a function, not ${shown(update)}`);
+    }
     let asked = nothingAsked;
     const { value, result } = this.store.locked(key, "get and set an entry", () => {
       const found = this.#readHeld(key, 0);
@@ -253,7 +260,7 @@ export class CacheCore<V> {
       if (answer === undefined) return { value: found.value, result: undefined };
       const [value, options] = checkAnswer<V>(answer);
       const now = this.now();
-      if (options !== undefined) {
+      if (isGiven(options)) {
         asked = askedBy(checkOptions("options from getAndSet's function", options), now);
       }
       return { value, result: this.#set(key, this.values.encode(value), now, asked, Flag.held) };
@@ -272,12 +279,12 @@ export class CacheCore<V> {
   }
 
   remove(key: Key, options?: SetOptions): boolean {
-    if (options?.modseq === undefined || options.modseq === null) {
-      return this.#removed(key, this.#removeNow(key, 0));
-    }
     const now = this.now();
-    const { expireOn, modseq } = askedBy(options, now);
-    const lifetime = this.#checked.tombstoneLifetime;
+    const asked = isGiven(options) ? checkOptions("options of remove", options) : {};
+    const { expireOn, modseq } = askedBy(asked, now);
+    if (modseq === undefined) return this.#removed(key, this.#removeNow(key, 0));
+    // The original's -1 is the lifetime of entries, also here.
+    const lifetime = isGiven(asked.expireOn) ? this.lifetime : this.#checked.tombstoneLifetime;
     const on = expireOn === DEFAULT_EXPIRY ? expireOnBy(lifetime, now) : expireOn;
     const none = { value: new Uint8Array(0), flags: 0 };
     const flags = Flag.tombstone | this.spareDirty;
@@ -355,9 +362,10 @@ export class CacheCore<V> {
     this.#guarded(() => writeCb!(context, key, value, expireOn));
   }
 
-  #guarded(callback: () => void): void {
+  #guarded(callback: () => unknown): void {
     try {
-      callback();
+      const result = callback();
+      if (result instanceof Promise) result.catch(this.#checked.onError);
     } catch (error) {
       this.#checked.onError(error);
     }

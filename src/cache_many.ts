@@ -90,13 +90,20 @@ function checkKey(key: unknown): Key {
   throw new TypeError(`a key must be a string or a Uint8Array, not ${shown(key)}`);
 }
 
+function listOf(keys: unknown): Key[] {
+  if (typeof keys === "object" && keys !== null && Symbol.iterator in keys) {
+    if (!(keys instanceof Uint8Array)) return Array.from(keys as Iterable<unknown>, checkKey);
+  }
+  throw new TypeError(`keys must be a list of keys, not ${shown(keys)}`);
+}
+
 /** The values of keys, in the page of `pageKey` or in any. */
 export function getMany<V>(
   core: CacheCore<V>,
   pageKey: Key | undefined,
   wanted: Iterable<Key>,
 ): Map<Key, V> {
-  const asked = [...wanted];
+  const asked = listOf(wanted);
   const purpose = "get many entries";
   const look = (flags: number, bytes: Uint8Array[]) => {
     const answers = native.getMany(core.store.attachment, bytes, core.now(), flags);
@@ -104,7 +111,7 @@ export function getMany<V>(
     return answers;
   };
   const answers = pageKey === undefined
-    ? look(0, asked.map((key) => bytesOfKey(checkKey(key))))
+    ? look(0, asked.map(bytesOfKey))
     : core.store.locked(pageKey, purpose, () => {
       return look(Flag.held, asked.map((key) => bytesOfKey(pagedKey(pageKey, key))));
     });

@@ -94,10 +94,11 @@ export interface FastMmapOptions<V = unknown, C = unknown> {
   readCb?: (context: C, key: Key) => V | undefined;
   /**
    * Called when a value is to be written to what lies under the cache: see `writeAction`. `expireOn` is
-   * when the entry expires: 0 for never, -1 if its set did not say.
+   * when the entry expires: 0 for never, -1 if its set did not say. A promise is not waited for; its
+   * failure goes to `onError`.
    */
   writeCb?: (context: C, key: Key, value: V | undefined, expireOn: number) => void;
-  /** Called by `remove`. */
+  /** Called by `remove`. A promise is not waited for; its failure goes to `onError`. */
   deleteCb?: (context: C, key: Key) => void;
   /**
    * Store that `readCb` found nothing.
@@ -118,13 +119,15 @@ export interface FastMmapOptions<V = unknown, C = unknown> {
    */
   allowRecursive?: boolean;
   /**
-   * `empty()` when this object is closed, or its thread ends.
+   * `empty()` when this object is closed, or the program ends by itself. A program that is killed or
+   * ends by an uncaught error, and a Worker that does not close its cache, leave the entries: they are
+   * written back when another object evicts or empties them.
    *
    * @default {false}
    */
   emptyOnExit?: boolean;
   /**
-   * Remove the file when this object is closed, or its thread ends.
+   * Remove the file when this object is closed, or the program ends by itself.
    *
    * @default {true} if the file was not there before
    */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Labels } from "./labels.ts";
+import { type Labels, shown } from "./labels.ts";
 import type { PrometheusTinyShared } from "./prometheus_tiny.ts";
 
 /** What a cache tells about itself: of all workers, since its file was made. */
@@ -68,6 +68,9 @@ export function publish(
   prom: PrometheusTinyShared,
   labels: Labels,
 ): void {
+  if (typeof prom?.declare !== "function" || typeof prom.set !== "function") {
+    throw new TypeError(`metrics takes a PrometheusTinyShared, not ${shown(prom)}`);
+  }
   for (const [member, name, help] of counters) {
     const full = `fast_mmap_${name}_total`;
     prom.declare(full, { help, type: "counter" });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { shown } from "./labels.ts";
+
 /** How long something lasts: seconds, or text such as `"30s"`, `"10m"`, `"2h"`, `"1d"`, `"never"`. */
 export type ExpireTime = number | string;
 
@@ -22,9 +24,16 @@ const LATEST = 0xffff_ffff;
 /** Never, as an entry has it. */
 export const NEVER = 0;
 
-/** Seconds of a duration; only its first number and unit count, garbage is 0. */
+/**
+ * Seconds of a duration; only its first number and unit count, garbage is 0.
+ *
+ * @throws {TypeError} if it is neither a number nor text
+ */
 function secondsOf(time: ExpireTime): number {
   if (typeof time === "number") return time >= 1 ? Math.floor(time) : 0;
+  if (typeof time !== "string") {
+    throw new TypeError(`a time must be seconds or text such as "10m", not ${shown(time)}`);
+  }
   const match = /^(\d+)\s*([mhdws]?)/i.exec(time);
   return match === null ? 0 : Number(match[1]) * units[match[2].toLowerCase()];
 }

@@ -34,6 +34,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const json: Codec = {
   encode(value) {
+    if (value instanceof Promise) {
+      throw new TypeError(
+        "a promise cannot be stored: await it before; readCb and getAndSet's function must not be " +
+          "async, use getOrSet or withLock for that",
+      );
+    }
     const text = JSON.stringify(value);
     if (text !== undefined) return text;
     throw new TypeError(

@@ -47,10 +47,22 @@ export function shownModseq(modseq: bigint): number | bigint {
   return modseq <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(modseq) : modseq;
 }
 
-/** @throws {TypeError} if options are no object */
-export function checkOptions(what: string, options: unknown): SetOptions {
-  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
-  throw new TypeError(`${what} must be an object, not ${shown(options)}`);
+const setMembers: readonly string[] = ["expireTime", "expireOn", "modseq"];
+
+/** @throws {TypeError} if options are no object, or have a member that nobody reads */
+export function checkOptions<T extends object = SetOptions>(
+  what: string,
+  options: unknown,
+  members: readonly string[] = setMembers,
+): T {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${what} must be an object, not ${shown(options)}`);
+  }
+  for (const name in options) {
+    if (members.includes(name)) continue;
+    throw new TypeError(`${what} has no member ${shown(name)}; it has ${members.join(", ")}`);
+  }
+  return options as T;
 }
 
 /** What a caller's options ask for; `expireOn` may be {@linkcode DEFAULT_EXPIRY}. */
@@ -62,6 +74,11 @@ export interface Asked {
 /** What a call without options asks for. */
 export const nothingAsked: Asked = { expireOn: DEFAULT_EXPIRY, modseq: undefined };
 
+/** Whether a member says anything; null, as JSON has it, does not. */
+export function isGiven<T>(member: T | undefined | null): member is T {
+  return member !== undefined && member !== null;
+}
+
 /** What a caller's options ask for. */
 export function askedBy(options: SetOptions | ExpireTime | null | undefined, now: number): Asked {
   if (options === undefined || options === null) return nothingAsked;
@@ -70,11 +87,11 @@ export function askedBy(options: SetOptions | ExpireTime | null | undefined, now
   }
   const { expireOn, expireTime, modseq } = checkOptions("options", options);
   return {
-    expireOn: expireOn !== undefined
+    expireOn: isGiven(expireOn)
       ? checkExpireOn(expireOn)
-      : expireTime !== undefined
+      : isGiven(expireTime)
       ? expireOnAfter(expireTime, now)
       : DEFAULT_EXPIRY,
-    modseq: modseq === undefined || modseq === null ? undefined : checkModseq(modseq),
+    modseq: isGiven(modseq) ? checkModseq(modseq) : undefined,
   };
 }

@@ -34,6 +34,67 @@ Deno.test("new FastMmap() refuses what it does not know", () => {
   }
 });
 
+Deno.test("FastMmap refuses arguments that it does not know, and says which", async () => {
+  using cache = textCache();
+  // deno-lint-ignore no-explicit-any -- what no compiler would let pass
+  const any = (value: unknown) => value as any;
+  const cases: [() => unknown, RegExp][] = [
+    [() => cache.get(any(undefined)), /a key must be a string or a Uint8Array, not undefined/],
+    [() => cache.getInto("key", any(new ArrayBuffer(8))), /buffer must be a Uint8Array/],
+    [() => cache.getInto("key", any(new Float64Array(8))), /buffer must be a Uint8Array/],
+    [() => cache.set("key", "value", any(true)), /options must be an object, not true/],
+    [
+      () => cache.set("key", "value", any({ expiretime: 5 })),
+      /no member "expiretime"; it has expireTi/,
+    ],
+    [
+      () => cache.set("key", "value", any({ expireTime: {} })),
+      /must be seconds or text .* not an object/,
+    ],
+    [() => cache.set("key", "value", any({ expireOn: new Date() })), /for a Date, pass/],
+    [() => cache.remove("key", any(5)), /options of remove must be an object, not 5/],
+    [() => cache.remove("key", any({ modSeq: 5 })), /no member "modSeq"/],
+    [() => cache.getAndSet("key", any("value")), /second argument must be a function, not "value"/],
+    [() => cache.multiGet(any(5)), /keys must be a list of keys, not 5/],
+    [() => cache.multiGet("page", any("key")), /keys must be a list of keys, not "key"/],
+    [() => cache.multiGet([any(5)]), /a key must be/],
+    [() => cache.multiSet(any(new Map([[5, "value"]]))), /a key must be/],
+    [() => cache.getKeys(any(3)), /mode must be 0/],
+    [() => cache.metrics(any({})), /metrics takes a PrometheusTinyShared, not an object/],
+  ];
+  for (const [use, message] of cases) {
+    assert.throws(use, (error) => error instanceof TypeError && message.test(error.message));
+  }
+  assert.deepEqual(cache.getKeys(), []);
+  const never = () => assert.fail("nothing is done first");
+  await assert.rejects(cache.getOrSet("key", never, any(null)), /options must be an object/);
+  await assert.rejects(cache.getOrSet("key", never, any({ ttl: 5 })), /no member "ttl"/);
+  await assert.rejects(cache.getOrSet("key", never, { expireOn: Date.now() }), /divided by 1000/);
+  await assert.rejects(cache.getOrSet("key", never, { timeout: NaN }), /timeout must be/);
+  await assert.rejects(cache.getOrSet("key", never, any({ stale: {} })), /must be seconds or text/);
+  await assert.rejects(cache.withLock("name", never, any(5)), /options must be an object, not 5/);
+  await assert.rejects(cache.withLock("name", any(5)), /must be a function/);
+});
+
+Deno.test("FastMmap takes null for what is not given, as JSON has it", () => {
+  using cache = textCache({ expireTime: 9 });
+  const nothing = { expireTime: null, expireOn: null, modseq: null } as unknown as undefined;
+  assert.equal(cache.set("key", "value", nothing), true);
+  assert.equal(cache.getKeys(1)[0].expireOn, cache.clock.second + 9);
+  assert.deepEqual(cache.getAndSet("key", () => ["new", nothing]), ["new", true]);
+  assert.equal(cache.getKeys(1)[0].expireOn, cache.clock.second + 9);
+  assert.equal(cache.remove("key", nothing), true);
+  assert.equal(cache.set("key", "value"), true);
+});
+
+Deno.test("FastMmap does not store a promise", () => {
+  using cache = new FastMmap<unknown>({ readCb: () => Promise.resolve(5) });
+  assert.throws(() => cache.set("key", Promise.resolve(5)), /await it before/);
+  assert.throws(() => cache.get("key"), /readCb and getAndSet's function must not be async/);
+  assert.throws(() => cache.getAndSet("key", () => [Promise.resolve(5)]), /must not be async/);
+  assert.ok(cache.set("key", 5));
+});
+
 Deno.test("new FastMmap() says why a file cannot be opened", () => {
   assert.throws(() => new FastMmap({ shareFile: "/no/such/folder/cache" }), code("NO_FOLDER"));
   using file = temporaryFile();
@@ -372,6 +433,33 @@ Deno.test("FastMmap.getOrSet() serves the stale value while another loads", asyn
   const waiting = other.getOrSet("key", never);
   resolve("new");
   assert.deepEqual(await Promise.all([loading, waiting]), ["new", "new"]);
+});
+
+Deno.test("FastMmap.getOrSet() serves however stale a value with true, and only to who wants it", async () => {
+  using one = textCache();
+  using other = textCache({ shareFile: one.shareFile, now: one.clock.now });
+  one.set("key", "old", 5);
+  one.clock.second += 1e6;
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const loading = one.getOrSet("key", () => promise);
+  const never = () => assert.fail("it must not load");
+  const stale = other.getOrSet("key", never, { stale: true });
+  const waiting = [other.getOrSet("key", never), other.getOrSet("key", never, { stale: false })];
+  assert.equal(await stale, "old");
+  resolve("new");
+  assert.deepEqual(await Promise.all([loading, ...waiting]), ["new", "new", "new"]);
+});
+
+Deno.test("FastMmap.getOrSet() takes a text and its UTF-8 for one key", async () => {
+  using cache = textCache();
+  let loads = 0;
+  const load = () => Promise.resolve(`load ${++loads}`);
+  const keys = ["Schlüssel", new TextEncoder().encode("Schlüssel")];
+  const values = await Promise.all(keys.map((key) => cache.getOrSet(key, load)));
+  assert.deepEqual(values, ["load 1", "load 1"]);
+  const bytes = new Uint8Array([255, 254]);
+  assert.equal(await cache.getOrSet(bytes, load), "load 2");
+  assert.equal(cache.get(bytes), "load 2");
 });
 
 Deno.test("FastMmap.withLock() excludes, in the order they came, and passes on what is thrown", async () => {

@@ -6,6 +6,8 @@ import { temporaryFile } from "./caching.ts";
 import { CacheProcess } from "./cache_processes.ts";
 
 const workers = 8;
+/** With fewer than these, new ones are waited for. */
+const fewest = 4;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What was seen. */
@@ -16,25 +18,35 @@ export interface Killing {
   longestWaitMs: number;
 }
 
-/** Kills one of the workers every so often, for some seconds; never are there two holders. */
+/**
+ * Kills one of the workers every so often, for some seconds; never are there two holders. The killed
+ * ones are replaced meanwhile, as fast as the machine can start processes.
+ */
 export async function killHolders(seconds: number, everyMs: number): Promise<Killing> {
   using file = temporaryFile();
   using cache = new FastMmap<number>({ shareFile: file.path });
   const processes = await CacheProcess.startAll(workers, file.path, "lock");
+  const starting = new Set<Promise<unknown>>();
   const said: string[] = [];
   const result: Killing = { kills: 0, entries: 0, longestWaitMs: 0 };
   const entries = () => cache.get("entries") ?? 0;
+  const replace = () => {
+    const started = CacheProcess.start(file.path, "lock").then((one) => processes.push(one));
+    starting.add(started);
+    started.finally(() => starting.delete(started));
+  };
   const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    await sleep(everyMs);
-    const index = Math.floor(Math.random() * workers);
-    const victim = processes[index];
+  for (let next = performance.now(); next < end; next += everyMs) {
+    await sleep(Math.max(next - performance.now(), 0));
+    if (processes.length < fewest) continue;
+    const [victim] = processes.splice(Math.floor(Math.random() * processes.length), 1);
     await victim.kill();
     said.push(...victim.said);
     result.kills++;
     result.longestWaitMs = Math.max(result.longestWaitMs, await nextEntry(entries));
-    processes[index] = await CacheProcess.start(file.path, "lock");
+    replace();
   }
+  await Promise.all(starting);
   cache.set("stop", 1);
   for (const process of processes) {
     await process.done();
