@@ -168,7 +168,8 @@ export function shape(cache: number): Shape | number {
 
 // ---- keys
 
-const SHORT = 64;
+/** Up to so many units, a text is encoded here: `encodeInto` takes longer, and allocates its result. */
+const SHORT = 256;
 
 /**
  * Puts a key into the scratch for keys, as UTF-8 if it is text.
@@ -180,13 +181,12 @@ export function putKey(from: string | Uint8Array): number {
     const { length } = from;
     if (length <= SHORT) {
       const { bytes } = key;
-      let at = 0;
-      for (; at < length; at++) {
+      for (let at = 0; at < length; at++) {
         const unit = from.charCodeAt(at);
-        if (unit > 127) break;
+        if (unit > 127) return putUnicode(from, at);
         bytes[at] = unit;
       }
-      if (at === length) return length;
+      return length;
     }
     key.reserve(length * 3);
     return encoder.encodeInto(from, key.bytes).written;
@@ -197,6 +197,37 @@ export function putKey(from: string | Uint8Array): number {
   key.reserve(from.length);
   key.bytes.set(from);
   return from.length;
+}
+
+const REPLACEMENT = 0xfffd;
+
+/** The rest of a short text, from its first character beyond ASCII on; all its bytes. */
+function putUnicode(from: string, start: number): number {
+  const { bytes } = key;
+  let at = start;
+  for (let index = start; index < from.length; index++) {
+    let point = from.codePointAt(index)!;
+    if (point < 0x80) {
+      bytes[at++] = point;
+      continue;
+    }
+    if (point < 0x800) {
+      bytes[at++] = 0xc0 | point >> 6;
+    } else {
+      if (point > 0xffff) {
+        index++;
+        bytes[at++] = 0xf0 | point >> 18;
+        bytes[at++] = 0x80 | point >> 12 & 0x3f;
+      } else {
+        // Half a surrogate pair has no UTF-8.
+        if (point >= 0xd800 && point < 0xe000) point = REPLACEMENT;
+        bytes[at++] = 0xe0 | point >> 12;
+      }
+      bytes[at++] = 0x80 | point >> 6 & 0x3f;
+    }
+    bytes[at++] = 0x80 | point & 0x3f;
+  }
+  return at;
 }
 
 /** Puts a text into the scratch for values, as UTF-8; returns its bytes. */

@@ -183,13 +183,23 @@ Deno.test("FastMmap takes values and keys that are views, and of any size", () =
 
 Deno.test("FastMmap takes keys and texts with every kind of character", () => {
   using cache = textCache();
-  for (const text of ["a".repeat(64), "a".repeat(65), "ä".repeat(64), "a\0b", "🌍".repeat(3000)]) {
+  const texts = [64, 255, 256, 257].flatMap((length) => ["a".repeat(length), "ä".repeat(length)]);
+  const last = ["\x7f", "\x80", "\u07ff", "\u0800", "\uffff", "\u{10000}", "\u{10ffff}"];
+  const all = [...texts, ...last.map((character) => `a${character}b`), "🌍".repeat(3000)];
+  for (const text of all) {
     cache.set(text, text);
     assert.equal(cache.get(text), text);
+    assert.equal(cache.get(new TextEncoder().encode(text)), text);
   }
+  assert.deepEqual(new Set(cache.getKeys()), new Set(all));
+  cache.set("a\0b", "a\0b");
   // A text and its UTF-8 are the same key.
   assert.equal(cache.get(new TextEncoder().encode("a\0b")), "a\0b");
-  assert.equal(cache.getKeys().length, 5);
+  // Halves of surrogate pairs have no UTF-8: they are what TextEncoder makes of them.
+  for (const half of ["\ud800", "\udfff", "\ud800a", "\udc00\ud800"]) {
+    cache.set(half, "half");
+    assert.equal(cache.get(new TextEncoder().encode(half)), "half");
+  }
 });
 
 Deno.test("FastMmap.getInto() tells the size and copies only what fits", () => {
@@ -205,6 +215,24 @@ Deno.test("FastMmap.getInto() tells the size and copies only what fits", () => {
   assert.equal(cache.getInto("read", buffer), 2);
   assert.deepEqual(buffer, bytes.read);
   assert.equal(cache.getInto("missing", buffer), undefined);
+});
+
+Deno.test("FastMmap.getInto() allocates nothing, whatever the key", () => {
+  using cache = new FastMmap<Uint8Array>({ serializer: "raw" });
+  const buffer = new Uint8Array(1000);
+  const calls = 50_000;
+  const bytesACall = (key: string | Uint8Array) => {
+    for (let i = 0; i < calls; i++) cache.getInto(key, buffer);
+    const before = Deno.memoryUsage().heapUsed;
+    for (let i = 0; i < calls; i++) cache.getInto(key, buffer);
+    return (Deno.memoryUsage().heapUsed - before) / calls;
+  };
+  for (const key of ["key", "k".repeat(200), "Schlüssel 🔑", new Uint8Array([1, 2, 3])]) {
+    cache.set(key, new Uint8Array(1000));
+    // What the compiler and others allocate meanwhile is not the call's; an object would be 16 and more.
+    const least = Math.min(bytesACall(key), bytesACall(key), bytesACall(key));
+    assert.ok(least < 8, `${least} bytes a call with ${key}`);
+  }
 });
 
 Deno.test("FastMmap.getInto() decompresses", () => {
