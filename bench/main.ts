@@ -32,6 +32,7 @@ const questions = [
   "memory",
   "size",
   "cache",
+  "cache_workers",
 ] as const;
 
 const usage = `deno task bench [QUESTION ...] [--all] [--rounds N] [--json PATH]

@@ -4,11 +4,14 @@
  * @module
  */
 
-import { PrometheusTinyShared } from "../../mod.ts";
+import { FastMmap, PrometheusTinyShared } from "../../mod.ts";
 import { openLimits } from "../limits.ts";
 
-/** The works; all but one are on the same series for all members. */
-export type WorkName = "inc" | "inc own" | "observe" | "untyped" | "gauge" | "C loop";
+/** The works; of those on series all but one are on the same for all members. */
+export type WorkName = "inc" | "inc own" | "observe" | "untyped" | "gauge" | CacheWork | "C loop";
+
+/** All members read the same entries of one cache; each writes those of its own pages. */
+type CacheWork = "cache get" | "cache getInto" | "cache set";
 
 /** What a member is told when it starts. */
 export interface Membership {
@@ -54,7 +57,44 @@ function makeWorks({ filename, number }: Membership): Record<WorkName, Loop> {
     "gauge": (times) => {
       for (let i = 0; i < times; i++) gauge.set(i);
     },
+    ...makeCacheWorks(`${filename}-cache`, number),
     "C loop": (times) => void limits.limit_add(number, times),
+  };
+}
+
+const PAGES = 89;
+
+/** The page of a key of ASCII, as the cache hashes it. */
+function pageOf(key: string): number {
+  let hash = 0x92f7e3b1;
+  for (let i = 0; i < key.length; i++) {
+    hash = ((hash << 4) + (hash >>> 28) + key.charCodeAt(i)) >>> 0;
+  }
+  return hash % PAGES;
+}
+
+function makeCacheWorks(shareFile: string, number: number): Record<CacheWork, Loop> {
+  const cache = new FastMmap<Uint8Array>({
+    shareFile,
+    numPages: PAGES,
+    serializer: "raw",
+    unlinkOnExit: false,
+  });
+  const value = new Uint8Array(100).fill(120);
+  const buffer = new Uint8Array(100);
+  const keys = Array.from({ length: 1000 }, (_, i) => `key${i}`);
+  const own = keys.filter((key) => pageOf(key) % 2 === number % 2);
+  for (const key of keys) cache.set(key, value);
+  return {
+    "cache get": (times) => {
+      for (let i = 0; i < times; i++) cache.get(keys[i % keys.length]);
+    },
+    "cache getInto": (times) => {
+      for (let i = 0; i < times; i++) cache.getInto(keys[i % keys.length], buffer);
+    },
+    "cache set": (times) => {
+      for (let i = 0; i < times; i++) cache.set(own[i % own.length], value);
+    },
   };
 }
 

@@ -54,9 +54,11 @@ export async function* question(plan: Plan): AsyncGenerator<Comparison> {
   }
 }
 
+/** The entry of two members that do what the entry of that name does. */
 const two = (name: string) => `${name}, two`;
 
-function both(crew: Crew, name: string, work: WorkName): Entry[] {
+/** One member, and two at the same time. */
+export function both(crew: Crew, name: string, work: WorkName): Entry[] {
   const rate = async (count: number) => await crew.rate(work, count, MS) / 1000;
   return [
     { name, measure: () => rate(1) },
@@ -64,11 +66,13 @@ function both(crew: Crew, name: string, work: WorkName): Entry[] {
   ];
 }
 
-function scaling(name: string): (round: Round) => number {
+/** How many times as much two do as one. */
+export function scaling(name: string): (round: Round) => number {
   return (round) => round[two(name)] / round[name];
 }
 
-function asTheLimit(name: string, text: string, atLeast?: number): Ratio {
+/** How two scale, against how the C loop does in the same round. */
+export function asTheLimit(name: string, text: string, atLeast?: number): Ratio {
   const [of, limit] = [scaling(name), scaling("C loop")];
   return {
     text,
