@@ -11,11 +11,15 @@ const callsPerRun = 500;
 
 type Cache = FastMmap<fc.JsonValue>;
 
+type Value = fc.JsonValue | undefined;
+
 /** What a Map has to remember of an entry. */
 interface Entry {
-  readonly value: fc.JsonValue | undefined;
+  readonly value: Value;
   /** 0: never. */
   readonly expireOn: number;
+  readonly modseq?: number;
+  readonly isTombstone?: boolean;
 }
 
 class Model {
@@ -26,10 +30,31 @@ class Model {
     this.#clock = clock;
   }
 
+  /** What a get sees. */
   live(key: string): Entry | undefined {
+    const entry = this.#current(key);
+    return entry?.isTombstone ? undefined : entry;
+  }
+
+  #current(key: string): Entry | undefined {
     const entry = this.entries.get(key);
-    if (entry === undefined || this.isExpired(entry)) return undefined;
-    return entry;
+    return entry === undefined || this.isExpired(entry) ? undefined : entry;
+  }
+
+  /** Whether nothing newer is there. */
+  set(key: string, value: Value, expireOn: number, modseq?: number): boolean {
+    const old = this.#current(key);
+    if (old?.modseq !== undefined) {
+      if (modseq === undefined ? old.isTombstone : modseq < old.modseq) return false;
+    }
+    this.entries.set(key, { value: plain(value), expireOn, modseq });
+    return true;
+  }
+
+  bury(key: string, expireOn: number, modseq: number): void {
+    const old = this.#current(key)?.modseq;
+    if (old !== undefined && modseq <= old) return;
+    this.entries.set(key, { value: undefined, expireOn, modseq, isTombstone: true });
   }
 
   isExpired({ expireOn }: Entry): boolean {
@@ -55,25 +80,33 @@ const keys = fc.oneof(
 );
 const values = fc.option(fc.jsonValue({ maxDepth: 2 }), { nil: undefined, freq: 20 });
 const seconds = fc.integer({ min: 0, max: 8 });
+const modseqs = fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined, freq: 3 });
+const encoder = new TextEncoder();
 
 /** JSON has no -0 and no keys that are no own properties. */
 function plain<T>(value: T): T {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }
 
-const set = fc.record({ key: keys, value: values, lifetime: fc.option(seconds) }).map(
-  ({ key, value, lifetime }): Step => (model, { cache, clock }) => {
-    const expireOn = lifetime === null ? 0 : clock.second + lifetime;
-    assert.equal(cache.set(key, value, lifetime ?? undefined), true);
-    model.entries.set(key, { value: plain(value), expireOn });
+const lifetimes = fc.option(seconds, { nil: undefined });
+const expireOnOf = (lifetime: number | undefined, { second }: Clock) => {
+  return lifetime === undefined ? 0 : second + lifetime;
+};
+
+const set = fc.record({ key: keys, value: values, lifetime: lifetimes, modseq: modseqs }).map(
+  ({ key, value, lifetime, modseq }): Step => (model, { cache, clock }) => {
+    const options = modseq === undefined ? lifetime : { expireTime: lifetime, modseq };
+    const expected = model.set(key, value, expireOnOf(lifetime, clock), modseq);
+    assert.equal(cache.set(key, value, options), expected);
   },
 );
 
 const get = keys.map((key): Step => (model, { cache }) => {
-  const info: { expireOn?: number } = {};
-  assert.deepEqual(cache.get(key, info), model.live(key)?.value);
-  assert.equal(info.expireOn, model.live(key)?.expireOn);
-  assert.equal(cache.exists(key), model.live(key) !== undefined);
+  const info: { expireOn?: number; modseq?: number | bigint } = {};
+  const entry = model.live(key);
+  assert.deepEqual(cache.get(key, info), entry?.value);
+  assert.deepEqual([info.expireOn, info.modseq], [entry?.expireOn, entry?.modseq]);
+  assert.equal(cache.exists(encoder.encode(key)), entry !== undefined);
 });
 
 const getInto = keys.map((key): Step => (model, { cache }) => {
@@ -89,6 +122,13 @@ const remove = keys.map((key): Step => (model, { cache }) => {
   assert.equal(cache.remove(key), model.entries.delete(key));
 });
 
+const bury = fc.record({ key: keys, lifetime: lifetimes, modseq: fc.nat({ max: 9 }) }).map(
+  ({ key, lifetime, modseq }): Step => (model, { cache, clock }) => {
+    assert.equal(cache.remove(key, { modseq, expireTime: lifetime }), true);
+    model.bury(key, expireOnOf(lifetime, clock), modseq);
+  },
+);
+
 const expire = keys.map((key): Step => (model, { cache }) => {
   const there = model.live(key) !== undefined;
   assert.equal(cache.expire(key), there);
@@ -100,10 +140,12 @@ const getAndSet = fc.record({ key: keys, value: values, keeps: fc.boolean() }).m
     const before = model.live(key);
     const [now, stored] = cache.getAndSet(key, (given, old, info) => {
       assert.deepEqual([given, old, info.expireOn], [key, before?.value, before?.expireOn]);
+      assert.equal(info.modseq, before?.modseq);
       return keeps ? [value, info] : undefined;
     });
-    assert.deepEqual([now, stored], keeps ? [value, true] : [before?.value, false]);
-    if (keeps) model.entries.set(key, { value: plain(value), expireOn: before?.expireOn ?? 0 });
+    if (!keeps) return assert.deepEqual([now, stored], [before?.value, false]);
+    const expected = model.set(key, value, before?.expireOn ?? 0, before?.modseq);
+    assert.deepEqual([now, stored], [value, expected]);
   },
 );
 
@@ -115,8 +157,8 @@ const getAndRemove = keys.map((key): Step => (model, { cache }) => {
 const many = fc.dictionary(keys, values, { maxKeys: 10, noNullPrototype: true }).map(
   (entries): Step => (model, { cache }) => {
     const pairs = new Map(Object.entries(entries));
-    assert.equal(cache.multiSet(pairs), pairs.size);
-    for (const [key, value] of pairs) model.entries.set(key, { value: plain(value), expireOn: 0 });
+    const stored = [...pairs].filter(([key, value]) => model.set(key, value, 0));
+    assert.equal(cache.multiSet(pairs), stored.length);
     const wanted = [...pairs.keys(), "key 1", "key 2"];
     const found = cache.multiGet(wanted);
     for (const key of wanted) {
@@ -128,8 +170,8 @@ const many = fc.dictionary(keys, values, { maxKeys: 10, noNullPrototype: true })
 
 const list = fc.constant<Step>((model, { cache }) => {
   assert.deepEqual(cache.getKeys().sort(), model.keys());
-  for (const { key, value, expireOn } of cache.getKeys(2)) {
-    assert.deepEqual({ value, expireOn }, model.live(key as string));
+  for (const { key, value, expireOn, modseq } of cache.getKeys(2)) {
+    assert.deepEqual({ value, expireOn, modseq }, model.live(key as string));
   }
 });
 
@@ -152,6 +194,7 @@ const step = fc.oneof(
   { weight: 12, arbitrary: get },
   { weight: 3, arbitrary: getInto },
   { weight: 3, arbitrary: remove },
+  { weight: 2, arbitrary: bury },
   { weight: 2, arbitrary: expire },
   { weight: 4, arbitrary: getAndSet },
   { weight: 2, arbitrary: getAndRemove },
