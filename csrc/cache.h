@@ -73,14 +73,14 @@ _Static_assert(PTS_COUNTS <= 16, "a worker slot has 16 counters");
  * they are evicted and inserted again. */
 typedef struct pts_cache_plan {
   uint32_t *offsets;
-  uint64_t *keys;     /* to sort by */
-  uint32_t capacity;  /* of both */
-  uint32_t count;     /* of offsets */
-  uint32_t dropped;   /* of count */
-  uint32_t expired;   /* of dropped */
-  uint32_t num_slots; /* of the new frame */
+  uint64_t *keys;      /* to sort by */
+  uint32_t capacity;   /* of both */
+  uint32_t count;      /* of offsets */
+  uint32_t dropped;    /* of count */
+  uint32_t expired;    /* of dropped */
   uint32_t kept_bytes; /* of what stays */
-  uint32_t what;      /* PTS_CACHE_EXPIRED, ALL, FOR_ROOM */
+  uint32_t num_slots;  /* of the new frame */
+  uint32_t what;       /* PTS_CACHE_EXPIRED, ALL, FOR_ROOM */
 } pts_cache_plan;
 
 struct pts_cache_holder;
@@ -151,7 +151,8 @@ bool pts_cache_has_room(const pts_page *page, uint32_t need);
 /* Decide what goes (PTS_CACHE_EXPIRED, ALL, FOR_ROOM) into c->plan. NO_MEMORY. */
 int32_t pts_cache_plan_make(pts_cache *c, uint32_t what, uint32_t now, uint32_t need);
 bool pts_cache_plan_drops_dirty(const pts_cache *c);
-/* Build the other frame from the plan, allocated for `need` bytes more, and publish it. NO_SPACE. */
+/* Build the other frame from the plan, allocated for `need` bytes more, and publish it.
+ * NO_SPACE. */
 int32_t pts_cache_plan_apply(pts_cache *c, uint32_t need);
 void pts_cache_plan_free(pts_cache_plan *plan);
 

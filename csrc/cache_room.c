@@ -107,7 +107,8 @@ static uint32_t choose_slots(const pts_cache *c, uint32_t what, uint32_t need) {
   uint32_t n = page->num_slots, stay = c->plan.count - c->plan.dropped;
   uint32_t capacity = pts_page_capacity(page->page_size, n);
   bool many = (uint64_t)stay * 10 > (uint64_t)n * 3;
-  bool space = what == PTS_CACHE_FOR_ROOM || (uint64_t)capacity - c->plan.kept_bytes > ((uint64_t)n + 1) * 4;
+  bool space = what == PTS_CACHE_FOR_ROOM ||
+               (uint64_t)capacity - c->plan.kept_bytes > ((uint64_t)n + 1) * 4;
   uint64_t grown = 2 * (uint64_t)n + 1;
   if (many && space && pts_page_capacity(page->page_size, grown) >= (need > 28 ? need : 28))
     return (uint32_t)grown;

@@ -11,8 +11,8 @@
  *     looks again.
  * I3: used, deleted, used_bytes are hints: right whenever the lock is free, recounted after a
  *     takeover.
- * I4: both frames are allocated up to the step that the free_data of the one that n selects lies in.
- *     Unless damage has moved free_data, so whoever begins a frame allocates what it will fill.
+ * I4: both frames are allocated up to the end of the step in which free_data of the one that n
+ *     selects lies. Damage may have moved free_data: who begins a frame allocates what it fills.
  */
 #include "cache.h"
 #include "points.h"
@@ -63,7 +63,8 @@ static uint64_t step_end(const pts_cache *c, uint64_t end) {
 }
 
 /* Bytes of a frame that hold nothing; some systems write zeros for it. */
-static int32_t allocate(const pts_cache *c, const pts_frame *frame, uint64_t from, uint64_t length) {
+static int32_t allocate(const pts_cache *c, const pts_frame *frame, uint64_t from,
+                        uint64_t length) {
   const pts_store *store = &c->session.store;
   pts_fence_full(); /* I2 */
   uint64_t offset = (uint64_t)((const uint8_t *)frame - store->section) + from;

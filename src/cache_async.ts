@@ -47,7 +47,7 @@ export interface GetOrSetOptions extends SetOptions {
 const LOCK_TIMEOUT_MS = 10_000;
 const LOAD_TIMEOUT_MS = 30_000;
 const FIRST_POLL_MS = 1;
-const LONGEST_POLL_MS = 16;
+const LONGEST_POLL_MS = 8;
 
 function checkTimeout(timeout: unknown, byDefault: number): number {
   if (!isGiven(timeout)) return byDefault;
