@@ -127,7 +127,9 @@ export interface FastMmapOptions<V = unknown, C = unknown> {
    */
   emptyOnExit?: boolean;
   /**
-   * Remove the file when this object is closed, or the program ends by itself.
+   * Remove the file when this object is closed, or the program ends by itself. Others that have it open
+   * go on with it, but nobody else finds it: give `false` where workers come and go, or where the file
+   * holds metrics, too.
    *
    * @default {true} if the file was not there before
    */

@@ -24,6 +24,10 @@ const LATEST = 0xffff_ffff;
 /** Never, as an entry has it. */
 export const NEVER = 0;
 
+/** The last text and its seconds: a program gives few, and most often the same again. */
+let lastText = "";
+let lastSeconds = 0;
+
 /**
  * Seconds of a duration; only its first number and unit count, garbage is 0.
  *
@@ -34,8 +38,11 @@ function secondsOf(time: ExpireTime): number {
   if (typeof time !== "string") {
     throw new TypeError(`a time must be seconds or text such as "10m", not ${shown(time)}`);
   }
+  if (time === lastText) return lastSeconds;
   const match = /^(\d+)\s*([mhdws]?)/i.exec(time);
-  return match === null ? 0 : Number(match[1]) * units[match[2].toLowerCase()];
+  lastText = time;
+  lastSeconds = match === null ? 0 : Number(match[1]) * units[match[2].toLowerCase()];
+  return lastSeconds;
 }
 
 /**

@@ -351,6 +351,19 @@ Deno.test("a file may be opened twice in one thread", () => {
   assert.equal(one.getStatistics().workersLive, 2);
 });
 
+Deno.test({
+  name: "FastMmap's files and locks are not inherited by child processes",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const caches = Array.from({ length: 20 }, () => textCache({ numPages: 1, pageSize: 4096 }));
+    const locks = await Promise.all(caches.map((cache) => cache.lock("name")));
+    const { stdout } = await new Deno.Command("ls", { args: ["-l", "/proc/self/fd"] }).output();
+    const open = new TextDecoder().decode(stdout);
+    for (const { shareFile } of caches) assert.ok(!open.includes(shareFile), open);
+    for (const one of [...locks, ...caches]) one[Symbol.dispose]();
+  },
+});
+
 Deno.test("FastMmap's callbacks may use another cache of the thread", () => {
   using under = textCache();
   const copy = (text: string) => {
