@@ -84,10 +84,9 @@ int32_t pts_cache_locked(uint32_t cache) {
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* A descriptor of its own for each, since locks of one descriptor do not exclude each other. */
+/* The kernel's locks of one store do not exclude each other: what this cache holds is listed here. */
 typedef struct pts_cache_holder {
   struct pts_cache_holder *next;
-  pts_os_locks locks;
   uint64_t byte;
   uint32_t number;
 } pts_cache_holder;
@@ -101,12 +100,16 @@ static uint64_t byte_of(const uint8_t *name, uint32_t length) {
   return PTS_LOCK_NAMED(hash & ((1ull << 40) - 1));
 }
 
-static int32_t try_byte(pts_cache *c, pts_cache_holder *holder) {
-  int32_t code = pts_os_locks_open(c->path, c->session.store.mapping->fd, &holder->locks);
-  if (code != 0) return code;
-  code = pts_os_lock(&holder->locks, holder->byte);
-  if (code != 0) pts_os_locks_close(&holder->locks);
-  return code;
+/* Workers that come later open what the path names: a lock of another file means nothing to them.
+ * NOT_FOUND. */
+static int32_t still_named(const pts_cache *c) {
+  const pts_mapping *mapping = c->session.store.mapping;
+  pts_file_id id;
+  if (!c->path) return 0;
+  int32_t code = pts_os_identify_path(c->path, &id);
+  if (code != 0) return code == PTS_E_NO_FOLDER ? PTS_E_NOT_FOUND : code;
+  bool same = id.device == mapping->device && id.inode == mapping->inode;
+  return same ? 0 : PTS_E_NOT_FOUND;
 }
 
 static uint32_t free_number(const pts_cache *c) {
@@ -122,25 +125,25 @@ int32_t pts_cache_named_try(uint32_t cache, const uint8_t *name, uint32_t length
   if (!name && length) return PTS_E_INVALID;
   uint64_t byte = byte_of(name, length);
   for (const pts_cache_holder *h = c->holders; h; h = h->next)
-    if (h->byte == byte) return PTS_E_LOCKED; /* our own: no need to ask */
-  pts_cache_holder *holder = calloc(1, sizeof *holder);
+    if (h->byte == byte) return PTS_E_LOCKED;
+  int32_t code = still_named(c);
+  if (code != 0) return code;
+  pts_cache_holder *holder = malloc(sizeof *holder);
   if (!holder) return PTS_E_NO_MEMORY;
-  holder->byte = byte;
-  int32_t code = try_byte(c, holder);
+  code = pts_os_lock(&c->session.store.locks, byte);
   if (code != 0) {
     free(holder);
     return code;
   }
-  holder->number = free_number(c);
-  holder->next = c->holders;
+  *holder = (pts_cache_holder){.next = c->holders, .byte = byte, .number = free_number(c)};
   c->holders = holder;
   return (int32_t)holder->number;
 }
 
-static void drop(pts_cache_holder **link) {
+static void drop(pts_cache *c, pts_cache_holder **link) {
   pts_cache_holder *holder = *link;
   *link = holder->next;
-  pts_os_locks_close(&holder->locks);
+  pts_os_unlock(&c->session.store.locks, holder->byte);
   free(holder);
 }
 
@@ -149,12 +152,12 @@ int32_t pts_cache_named_release(uint32_t cache, uint32_t number) {
   if (!c) return PTS_E_CLOSED;
   for (pts_cache_holder **link = &c->holders; *link; link = &(*link)->next) {
     if ((*link)->number != number) continue;
-    drop(link);
+    drop(c, link);
     return 0;
   }
   return PTS_E_NOT_FOUND;
 }
 
 void pts_cache_named_release_all(pts_cache *c) {
-  while (c->holders) drop(&c->holders);
+  while (c->holders) drop(c, &c->holders);
 }

@@ -129,7 +129,7 @@ export class CacheStore {
         return `its file was removed, or replaced by initFile, since it was opened; open the cache ` +
           `again to share locks by name with other workers`;
       case "NO_DESCRIPTORS":
-        return `${text}; close files, release named locks, or raise the limit (ulimit -n)`;
+        return `${text}; close files, or raise the limit (ulimit -n)`;
       case "NO_SPACE":
         return `${text}. Free space on its file system, or keep it on another one`;
       case "TOO_LONG":

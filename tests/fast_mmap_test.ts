@@ -536,6 +536,26 @@ Deno.test("FastMmap.lock() times out, and its lock may be disposed twice", async
   await assert.rejects(one.lock(5 as never), /must be a string/);
 });
 
+Deno.test("FastMmap.lock() takes a thousand locks at once, and no descriptors for them", async () => {
+  const one = textCache({ unlinkOnExit: false });
+  using other = textCache({ shareFile: one.shareFile, unlinkOnExit: true });
+  const names = Array.from({ length: 1000 }, (_, index) => `name ${index}`);
+  const descriptors = () => {
+    return Deno.build.os === "linux" ? [...Deno.readDirSync("/proc/self/fd")].length : 0;
+  };
+  const before = descriptors();
+  const locks = await Promise.all(names.map((name) => one.lock(name)));
+  assert.equal(descriptors(), before);
+  await assert.rejects(other.lock("name 500", { timeout: 0 }), code("LOCK_TIMEOUT"));
+  locks[500][Symbol.dispose]();
+  using _taken = await other.lock("name 500", { timeout: 0 });
+  await assert.rejects(other.lock("name 501", { timeout: 0 }), code("LOCK_TIMEOUT"));
+  const values = await Promise.all(names.map((name) => other.getOrSet(name, () => name)));
+  assert.deepEqual(values, names);
+  one.close();
+  using _theirs = await other.lock("name 501", { timeout: 0 });
+});
+
 Deno.test("FastMmap.lock() says that the file it needs is gone", async () => {
   using cache = textCache();
   Deno.removeSync(cache.shareFile);
