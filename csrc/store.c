@@ -6,8 +6,11 @@
  * I2: before an attachment uses a file it holds a lock descriptor on that very file, and the path
  *     named that file after the descriptor was opened. A replaced file is left, and the new one opened.
  * I3: a section is published by its ready word, stored last with release (pairs with section_ready's
- *     acquire). What lies beyond the last ready section belongs to whoever holds PTS_LOCK_CREATE; it is
- *     cut off and grown again before use, so that a killed creator leaves no bytes behind.
+ *     acquire). Before the file grows for it the word says MAKING, so that the bytes which a killed maker
+ *     leaves are known as such: whoever holds PTS_LOCK_CREATE next cuts them off.
+ * I4: nothing else is ever cut off, and nothing while a worker of that section lives. Bytes that the directory
+ *     does not explain may be a section in use whose ready word somebody broke, and cutting that would be a
+ *     SIGBUS for its users; they are DAMAGED.
  */
 #include "store.h"
 
@@ -18,6 +21,8 @@
 
 #define OPEN_DEADLINE_MS 10000u
 #define HEADER_SIZE PTS_ALIGN
+/* In the place of PTS_READY: the section's bytes are of a maker under way, or of one that was killed. */
+#define MAKING 0x474e494b414d2d50ull
 
 /* ---- recognising -------------------------------------------------------------------------------- */
 
@@ -94,32 +99,47 @@ static pts_section section_of(const pts_mapping *mapping, uint32_t kind) {
                        .size = pts_load_relaxed_u64(&section->size)};
 }
 
-/* The end of the last ready section: what lies beyond it is nobody's. DAMAGED when one of them ends
- * beyond the file: cutting there could destroy it. */
-static int32_t sections_end(const pts_mapping *mapping, uint64_t *end) {
+/* A section that is not ready has no workers, unless somebody broke its ready word. */
+static bool has_workers(pts_store *store, uint32_t kind) {
+  for (uint32_t slot = 1; slot <= PTS_MAX_WORKERS; slot++)
+    if (pts_os_lock_held(&store->locks, PTS_LOCK_SLOT(kind, slot))) return true;
+  return false;
+}
+
+/* Where a section of that kind may be added: the file's end, but for what a killed maker of that kind
+ * left there. DAMAGED when the directory does not say what is in the file. */
+static int32_t room_for_section(pts_store *store, uint32_t kind, uint64_t *at) {
+  const pts_mapping *mapping = store->mapping;
   pts_file_id now; /* others may have added a section since the file was mapped */
   int32_t code = pts_os_identify(mapping->fd, &now);
-  *end = HEADER_SIZE;
-  for (uint32_t kind = 0; code == 0 && kind < PTS_SECTIONS; kind++) {
-    if (!section_ready(mapping, kind)) continue;
-    pts_section section = section_of(mapping, kind);
-    if (!section_in(&section, now.size)) code = PTS_E_DAMAGED;
-    if (code == 0 && section.offset + section.size > *end) *end = section.offset + section.size;
+  uint64_t end = HEADER_SIZE, explained = HEADER_SIZE; /* equal, as sections leave no gaps */
+  for (uint32_t other = 0; code == 0 && other < PTS_SECTIONS; other++) {
+    if (!section_ready(mapping, other)) continue;
+    pts_section section = section_of(mapping, other);
+    if (!section_in(&section, now.size)) return PTS_E_DAMAGED;
+    explained += section.size;
+    if (section.offset + section.size > end) end = section.offset + section.size;
   }
-  return code;
+  if (code != 0) return code;
+  if (explained != end) return PTS_E_DAMAGED;
+  bool left = pts_load_acquire_u64(&super_of(mapping)->sections[kind].ready) == MAKING &&
+              section_of(mapping, kind).offset == end;
+  if (now.size != end && (!left || has_workers(store, kind))) return PTS_E_DAMAGED;
+  *at = end;
+  return 0;
 }
 
-static void publish_section(pts_superblock *super, uint32_t kind, uint64_t offset, uint64_t size) {
+static void announce_section(pts_superblock *super, uint32_t kind, uint64_t offset, uint64_t size) {
   pts_section *section = &super->sections[kind];
-  section->offset = offset;
-  section->size = size;
+  pts_store_relaxed_u64(&section->offset, offset);
+  pts_store_relaxed_u64(&section->size, size);
   PTS_POINT();
-  pts_store_release_u64(&section->ready, PTS_READY);
+  pts_store_release_u64(&section->ready, MAKING);
   PTS_POINT();
 }
 
-/* Map `size` bytes at the file's end, let the maker fill them, and publish. The caller holds
- * PTS_LOCK_CREATE or is the only one who knows the file. */
+/* Map the file with the new section's bytes at its end, let the maker fill them, and publish. The caller
+ * holds PTS_LOCK_CREATE, or is the only one who knows the file, and has announced the section. */
 static int32_t make_section(pts_fd fd, pts_superblock *super, uint64_t offset,
                             const pts_section_maker *maker, pts_message *message) {
   void *base;
@@ -128,7 +148,8 @@ static int32_t make_section(pts_fd fd, pts_superblock *super, uint64_t offset,
   if (code != 0) return code;
   code = maker->make(maker, (uint8_t *)base + offset, fd, offset, message);
   PTS_POINT();
-  if (code == 0) publish_section(super, maker->kind, offset, maker->size);
+  if (code == 0) pts_store_release_u64(&super->sections[maker->kind].ready, PTS_READY);
+  PTS_POINT();
   pts_os_unmap(base, size);
   return code;
 }
@@ -150,6 +171,7 @@ static int32_t fill(pts_fd fd, const pts_section_maker *maker, pts_message *mess
   super->layout_hash = pts_layout_hash();
   super->store_id = pts_os_random();
   super->created_ms = pts_os_clock_ms();
+  announce_section(super, maker->kind, HEADER_SIZE, maker->size);
   code = make_section(fd, super, HEADER_SIZE, maker, message);
   if (code == 0) pts_store_release_u64(&super->ready, PTS_READY);
   PTS_POINT();
@@ -240,6 +262,30 @@ static int32_t replace_file(pts_fd fd, const pts_file_id *id, const char *path,
   return code;
 }
 
+/* The file's end grows by the section, and is put back when the section cannot be made. */
+static int32_t append_section(pts_store *store, const char *path, const pts_section_maker *maker,
+                              pts_message *message) {
+  const pts_mapping *mapping = store->mapping;
+  pts_superblock *super = super_of(mapping);
+  uint64_t end;
+  int32_t code = room_for_section(store, maker->kind, &end);
+  if (code == PTS_E_DAMAGED)
+    pts_message_add(message,
+                    "the store '%s' is damaged: its directory of sections does not say what is in "
+                    "the file, so that nothing can be added; use another path, or initFile to start "
+                    "anew", path);
+  if (code != 0) return code;
+  code = pts_os_resize(mapping->fd, end);
+  PTS_POINT();
+  if (code != 0) return code;
+  announce_section(super, maker->kind, end, maker->size);
+  code = pts_os_resize(mapping->fd, end + maker->size);
+  PTS_POINT();
+  if (code == 0) code = make_section(mapping->fd, super, end, maker, message);
+  if (code != 0) pts_os_resize(mapping->fd, end);
+  return code;
+}
+
 /* Make the section in an existing file, unless somebody else just did. */
 static int32_t add_section(pts_store *store, const char *path, const pts_section_maker *maker,
                            pts_message *message) {
@@ -248,20 +294,11 @@ static int32_t add_section(pts_store *store, const char *path, const pts_section
     pts_os_sleep(1);
     return AGAIN;
   }
-  pts_mapping *mapping = store->mapping;
-  if (code == 0 && !section_ready(mapping, maker->kind)) {
-    uint64_t end;
-    code = sections_end(mapping, &end);
-    if (code == 0) code = pts_os_resize(mapping->fd, end);
-    PTS_POINT();
-    if (code == 0) code = pts_os_resize(mapping->fd, end + maker->size);
-    PTS_POINT();
-    if (code == 0) code = make_section(mapping->fd, super_of(mapping), end, maker, message);
-    if (code != 0 && message->length == 0)
-      pts_message_os(message, code, "add a section to the store", path);
-  } else if (code != 0) {
-    pts_message_os(message, code, "lock the store", path);
-  }
+  if (code != 0) return pts_message_os(message, code, "lock the store", path);
+  if (!section_ready(store->mapping, maker->kind))
+    code = append_section(store, path, maker, message);
+  if (code != 0 && message->length == 0)
+    pts_message_os(message, code, "add a section to the store", path);
   pts_os_unlock(&store->locks, PTS_LOCK_CREATE);
   return code == 0 ? AGAIN : code;
 }

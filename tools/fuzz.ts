@@ -20,7 +20,7 @@ import { findZig } from "./zig.ts";
 const folder = join(root, ".zig-cache", "fuzz");
 
 /** What image.c has in the place of the platform's own. */
-const replaced = ["map", "unmap", "wait", "sleep", "monotonic_ms"]
+const replaced = ["map", "unmap", "resize", "wait", "sleep", "monotonic_ms"]
   .map((name) => `-Dpts_os_${name}=fuzz_real_${name}`);
 
 /** The sources of the library for this machine, without its kill points: image.c has others. */

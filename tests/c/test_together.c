@@ -145,6 +145,36 @@ static void a_broken_section_stops_another_from_being_added(void) {
   unlink(path);
 }
 
+/* Whoever adds it again would have to cut it off first, which would be a SIGBUS for those who use it. */
+static void a_section_in_use_that_seems_to_be_gone_is_not_cut_off(void) {
+  const char *path = in_folder("gone");
+  pts_store other;
+  int32_t a = help_open(path, 0), h = help_series(a, PTS_KIND_VALUE, "kept");
+  CHECK_EQUAL(help_open_other(path, &other), 0);
+  pts_section *section = &((pts_superblock *)(void *)other.mapping->base)->sections[PTS_SECTION_METRICS];
+  pts_section good = *section;
+  pts_section *cache = &section[PTS_SECTION_CACHE - PTS_SECTION_METRICS], kept = *cache;
+  struct stat before, after;
+  CHECK_EQUAL(stat(path, &before), 0);
+  /* Nothing, half of a number, and what a killed maker would leave: at the file's end or before it. */
+  uint64_t making = 0x474e494b414d2d50ull;
+  const uint64_t words[] = {0, PTS_READY & 0xffffffffu, making, making};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    section->ready = words[i];
+    if (i == 3) cache->ready = 0;
+    refused(path, PTS_E_DAMAGED, "directory of sections");
+    CHECK(stat(path, &after) == 0 && after.st_size == before.st_size);
+    CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)h, 1), 0);
+  }
+  *section = good;
+  *cache = kept;
+  CHECK(help_value(a, h) == 4);
+  pts_store_close(&other);
+  pts_close((uint32_t)a);
+  CHECK_EQUAL(help_check(path, 0, 0), 0);
+  unlink(path);
+}
+
 static const test_case tests[] = {
     {"many make one store", many_make_one_store},
     {"many replace an empty file by one store", many_replace_an_empty_file_by_one_store},
@@ -152,6 +182,8 @@ static const test_case tests[] = {
     {"many add one section", many_add_one_section},
     {"a broken section stops another from being added",
      a_broken_section_stops_another_from_being_added},
+    {"a section in use that seems to be gone is not cut off",
+     a_section_in_use_that_seems_to_be_gone_is_not_cut_off},
 };
 
 int main(void) { return run_store_tests(tests, sizeof tests / sizeof *tests); }

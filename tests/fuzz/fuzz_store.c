@@ -128,7 +128,7 @@ static uint32_t render(int32_t a, uint32_t flags, uint32_t size, fuzz_input *inp
     if (n <= 0) break;
     MUST((uint32_t)n <= size);
     total += (uint32_t)n;
-    if (patches) fuzz_patch(input, 1);
+    if (patches) fuzz_patch(input);
   }
   pts_render_close((uint32_t)a, (uint32_t)r);
   return total;
@@ -207,7 +207,7 @@ static void read_cache(uint32_t c, uint8_t what, fuzz_input *input) {
     char key[8];
     uint32_t n = (uint32_t)snprintf(key, sizeof key, "k%u", i);
     pts_cache_get(c, bytes(key), n, NOW + i, 0, buffer, i % 2 ? 8 : sizeof buffer, &entry);
-    if (what & PATCHES_WHILE_READING && i % 9 == 0) fuzz_patch(input, 1);
+    if (what & PATCHES_WHILE_READING && i % 9 == 0) fuzz_patch(input);
   }
   const uint32_t lengths[] = {2, 3, 3, 2};
   pts_cache_get_many(c, bytes("k1k25k28xx"), lengths, 4, NOW, 0, (uint8_t *)aligned_buffer, 512);
@@ -280,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   made = true;
   fuzz_input input = {data, data + size};
   uint8_t what = fuzz_byte(&input), count = fuzz_byte(&input), every = fuzz_byte(&input);
-  for (uint32_t i = 0; i < count % 32u; i++) fuzz_patch(&input, 0);
+  for (uint32_t i = 0; i < count % 32u; i++) fuzz_patch(&input);
   use(what, every % 64u, &input);
   fuzz_image_restore();
   return 0;

@@ -19,7 +19,7 @@
 static char folder[4096], path[4200];
 static int image_fd = -1;
 static uint8_t *image, *kept;
-static uint64_t image_size;
+static uint64_t image_size, file_size; /* as kept, as it is now */
 
 void fuzz_fail(const char *file, int line, const char *what) {
   fprintf(stderr, "%s:%d: not true: %s\n", file, line, what);
@@ -29,7 +29,7 @@ void fuzz_fail(const char *file, int line, const char *what) {
 /* ---- in the place of the library's system calls -------------------------------------------------- */
 
 /* The platform's own, renamed by the build. */
-int32_t fuzz_real_map(pts_fd fd, uint64_t size, void **out);
+int32_t fuzz_real_resize(pts_fd fd, uint64_t size);
 
 static void *map_guarded(int fd, uint64_t size) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -50,6 +50,13 @@ void pts_os_unmap(void *address, uint64_t size) {
   if (address != image) munmap((uint8_t *)address - GUARD, size + 2 * GUARD);
 }
 
+/* Files come and go only before the image is kept: this is the image. */
+int32_t pts_os_resize(pts_fd fd, uint64_t size) {
+  int32_t code = fuzz_real_resize(fd, size);
+  if (code == 0) file_size = size;
+  return code;
+}
+
 static uint64_t now_ms;
 uint64_t pts_os_monotonic_ms(void) { return now_ms++; }
 void pts_os_sleep(uint32_t milliseconds) { now_ms += milliseconds; }
@@ -65,7 +72,7 @@ void pts_point(const char *file, int line) {
   (void)file, (void)line;
   if (later_every == 0 || --later_left > 0) return;
   later_left = later_every;
-  fuzz_patch(later, 1);
+  fuzz_patch(later);
 }
 
 void fuzz_patch_later(fuzz_input *input, uint32_t every) {
@@ -96,16 +103,15 @@ void fuzz_image_keep(void) {
   struct stat st;
   MUST(image_fd >= 0 && fstat(image_fd, &st) == 0);
   image = map_guarded(image_fd, (uint64_t)st.st_size);
-  image_size = (uint64_t)st.st_size;
+  image_size = file_size = (uint64_t)st.st_size;
   kept = malloc(image_size);
   MUST(image != NULL && kept != NULL);
   memcpy(kept, image, image_size);
 }
 
 void fuzz_image_restore(void) {
-  struct stat st;
-  MUST(fstat(image_fd, &st) == 0);
-  if ((uint64_t)st.st_size != image_size) MUST(ftruncate(image_fd, (off_t)image_size) == 0);
+  if (file_size != image_size) MUST(ftruncate(image_fd, (off_t)image_size) == 0);
+  file_size = image_size;
   for (uint64_t at = 0; at < image_size; at += PIECE)
     if (memcmp(image + at, kept + at, PIECE) != 0) memcpy(image + at, kept + at, PIECE);
 }
@@ -144,7 +150,7 @@ static void find_cache(void) {
 }
 
 void fuzz_regions_find(void) {
-  add_region(0, sizeof(pts_superblock)); /* number 0: pts_point leaves it alone */
+  add_region(0, sizeof(pts_superblock));
   find_metrics();
   find_cache();
 }
@@ -169,27 +175,20 @@ static const uint64_t interesting[] = {0,
                                        UINT64_MAX};
 
 /* Where a patch goes: a byte for the region, two for the offset in it. */
-static uint8_t *place_of(fuzz_input *input, uint32_t first, uint64_t room) {
-  uint32_t number = fuzz_byte(input) % (fuzz_region_count - first) + first;
+static uint8_t *place_of(fuzz_input *input, uint64_t room) {
+  uint32_t number = fuzz_byte(input) % fuzz_region_count;
   uint64_t offset = fuzz_byte(input);
   offset |= (uint64_t)fuzz_byte(input) << 8;
   const fuzz_region *region = &fuzz_regions[number];
   return image + region->offset + offset % (region->size - room + 1);
 }
 
-/* False where a broken directory made the library cut the file off to add a section. */
-static bool all_there(void) {
-  struct stat st;
-  return image && fstat(image_fd, &st) == 0 && (uint64_t)st.st_size >= image_size;
-}
-
-/* The superblock of an image that is in use is never written: a section that lost its ready word is
- * cut off by the next one that is added, and whoever still uses it gets what truncation gives. */
-void fuzz_patch(fuzz_input *input, uint32_t first) {
-  if (input->at >= input->end || (first > 0 && !all_there())) return;
+void fuzz_patch(fuzz_input *input) {
+  /* It is shorter between two steps of whoever adds a section where a killed maker seems to have died. */
+  if (input->at >= input->end || file_size < image_size) return;
   uint8_t how = fuzz_byte(input);
   uint32_t length = (how >> 2 & 15) + 1;
-  uint8_t *to = place_of(input, first, 16);
+  uint8_t *to = place_of(input, 16);
   switch (how & 3) {
   case 0:
     for (uint32_t i = 0; i < length; i++) to[i] = fuzz_byte(input);
@@ -205,7 +204,7 @@ void fuzz_patch(fuzz_input *input, uint32_t first) {
     break;
   }
   default: { /* something whole in the wrong place */
-    uint8_t *from = place_of(input, first, 16);
+    uint8_t *from = place_of(input, 16);
     to = (uint8_t *)((uintptr_t)to & ~(uintptr_t)3);
     from = (uint8_t *)((uintptr_t)from & ~(uintptr_t)3);
     memmove(to, from, 2 * length <= 16 ? 2 * length : 16);

@@ -2,7 +2,7 @@
  * image.h: a store file that a fuzzer breaks, uses, and gets back whole, thousands of times a second.
  *
  * The file and its mapping stay; after a run only the pages that differ are restored. The library
- * is linked with five of its system calls replaced (see image.c): mappings lie between pages that
+ * is linked with six of its system calls replaced (see image.c): mappings lie between pages that
  * nobody may touch, so that one byte too far is a crash; time is a number, so that no lock takes
  * any; and the library's kill points are moments at which somebody else may write into the file.
  */
@@ -44,8 +44,8 @@ static inline uint8_t fuzz_byte(fuzz_input *input) {
   return input->at < input->end ? *input->at++ : 0;
 }
 
-/* Apply one patch of the input to the file. first: the lowest region that it may touch. */
-void fuzz_patch(fuzz_input *input, uint32_t first);
+/* Apply one patch of the input to the file. */
+void fuzz_patch(fuzz_input *input);
 /* From now on, at every `every`th point of the library, apply a patch; 0: never. */
 void fuzz_patch_later(fuzz_input *input, uint32_t every);
 
