@@ -101,10 +101,8 @@ static PTS_NOINLINE void refresh(pts_cache *c, const get *g) {
   PTS_POINT();
 }
 
-static void broken(pts_cache *c, const get *g) {
-  pts_cache_count(c, PTS_COUNT_DAMAGE, 1);
-  pts_cache_mend(c, g->page);
-}
+/* Mending counts what it mends, so that a broken slot is counted once however often it is read before. */
+static void broken(pts_cache *c, const get *g) { pts_cache_mend(c, g->page); }
 
 static inline void describe(const get *g, pts_cache_entry *entry) {
   entry->modseq = g->modseq;

@@ -14,6 +14,8 @@
  * several threads pass points, which must not order their other memory accesses for a sanitizer. */
 extern uint64_t pts_points_left;
 extern uint64_t pts_points_passed;
+/* Told of every point that is passed, if there is one: a test asks whether it has walked them all. */
+extern void (*pts_points_watch)(const char *file, int line);
 void pts_point(const char *file, int line);
 #define PTS_POINT() pts_point(__FILE__, __LINE__)
 #else

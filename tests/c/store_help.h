@@ -54,6 +54,13 @@ int help_in_child(void (*run)(void *context), void *context);
 pid_t help_spawn(void (*run)(void *context), void *context);
 int help_wait(pid_t child);
 
+/* Remember from now on which points (points.h) this process and its children pass. */
+void help_points_watch(void);
+void help_points_see(const char *file, int line); /* for a pts_points_watch of a test's own */
+/* How many points in a source of csrc nobody passed, or -1 when its text is not there to be read. Each is
+ * printed on stderr. */
+int help_points_left_out(const char *source);
+
 /* For what only Linux has, and only some users may do: false when it cannot be done here. A tmpfs in a
  * mount namespace of this process's own, changing it, and a pid namespace for children to come. */
 bool help_mount_tmpfs(const char *folder, const char *options);

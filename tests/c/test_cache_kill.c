@@ -7,6 +7,8 @@
  */
 #include "test_cache.h"
 
+#include "store_help.h"
+
 #define KEY "subject"
 
 typedef struct state {
@@ -246,6 +248,38 @@ static void killed_again_during_the_repair(void) {
   pts_cache_close(c);
 }
 
+/* A slot that names nothing is mended by whoever comes by with the lock, and may be killed doing so. */
+static void break_the_subjects_slot(uint32_t cache) {
+  pts_cache *c = pts_cache_of(cache);
+  uint32_t hash = pts_page_hash(bytes(KEY), 7);
+  const pts_frame *frame = pts_cache_frame(c, 0, pts_load_acquire_u64(&c->controls[0].n));
+  pts_page_look look;
+  CHECK_EQUAL(pts_page_find(frame, c->page_size, frame->num_slots, hash / c->num_pages, bytes(KEY),
+                            7, &look),
+              PTS_FIND_HIT);
+  *look.slot = 6;
+}
+
+static void killed_while_mending_damage(void) {
+  static const scene mend = {"mend", a_few_and_the_subject, do_set, {"", "new"}, 20};
+  static state before, left;
+  for (long point = 1;; point++) {
+    uint32_t c = make(&mend);
+    snapshot(c, &before);
+    break_the_subjects_slot(c);
+    bool died = child_dies_at(&mend, point);
+    look_without_lock(c, &mend);
+    snapshot(c, &left);
+    CHECK(same(&left, &before)); /* the others' */
+    CHECK_EQUAL(set_text(c, KEY, "later", now + 300), PTS_CACHE_STORED);
+    CHECK_TEXT(get_text(c, KEY, now + 300), "later");
+    CHECK_EQUAL(findings(c), 0);
+    CHECK_EQUAL(statistics(c).damage, 1);
+    pts_cache_close(c);
+    if (!died || check_failures > 0) break;
+  }
+}
+
 /* Killed while the file, the section or the worker slot is made: the next one just opens it. */
 static void killed_while_opening(void) {
   for (long point = 1;; point++) {
@@ -266,13 +300,23 @@ static void killed_while_opening(void) {
   }
 }
 
+static void no_point_is_left_out(void) {
+  static const char *const sources[] = {"cache.c",      "cache_lock.c", "cache_read.c",
+                                        "cache_room.c", "cache_write.c", "page.c"};
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+    CHECK(help_points_left_out(sources[i]) <= 0);
+}
+
 int main(void) {
+  help_points_watch();
 #define TEST(name) {#name, name}
   static const test_case tests[] = {
       TEST(killed_at_any_step_an_operation_is_done_or_not),
       TEST(killed_while_burying),
       TEST(killed_again_during_the_repair),
+      TEST(killed_while_mending_damage),
       TEST(killed_while_opening),
+      TEST(no_point_is_left_out),
   };
   return run_tests(tests, sizeof tests / sizeof *tests);
 }

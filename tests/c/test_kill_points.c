@@ -26,6 +26,8 @@ typedef struct operation {
   double old, new;
   bool adds;    /* twice is new + (new - old), not new */
   bool creates; /* there may be no store before */
+  /* What somebody else does in the middle of it, at each of its first points in turn; it removes. */
+  void (*beside)(void);
 } operation;
 
 /* ---- looking ------------------------------------------------------------------------------------------ */
@@ -189,6 +191,13 @@ static void ready_live(void) {
   h = help_series(att, PTS_KIND_LIVE, "live");
 }
 
+static int32_t other, other_h; /* of somebody else */
+static void ready_value_of_two(void) {
+  ready_value();
+  other = help_open(path, 0);
+  other_h = help_series(other, PTS_KIND_VALUE, "value");
+}
+
 #define DONE(call) CHECK_EQUAL(call, 0)
 
 static void act_open(void) { att = help_open(path, 0); }
@@ -206,6 +215,7 @@ static void act_observe(void) { DONE(pts_observe((uint32_t)att, (uint32_t)h, 2))
 static void act_touch(void) { DONE(pts_touch((uint32_t)att, (uint32_t)h)); }
 static void act_remove(void) { DONE(pts_remove((uint32_t)att, (uint32_t)h)); }
 static void act_clear(void) { DONE(pts_clear((uint32_t)att)); }
+static void remove_by_other(void) { DONE(pts_remove((uint32_t)other, (uint32_t)other_h)); }
 static void act_repair(void) { help_check(path, PTS_CHECK_REPAIR, 0); }
 static void act_close(void) {
   DONE(pts_close((uint32_t)att));
@@ -220,53 +230,67 @@ static void act_add_section(void) {
 }
 
 static const operation operations[] = {
-    {"create", prepare_nothing, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true},
-    {"replace an empty file", prepare_empty_file, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true},
-    {"initFile", prepare_store, ready_nothing, act_init, measure_kept, 5, MISSING, false, true},
-    {"attach", prepare_store, ready_nothing, act_open, measure_kept, 5, 5, false, false},
-    {"take a slot over", prepare_half_observed, ready_nothing, act_open, measure_histogram, 3, 3, false, false},
-    {"repair", prepare_half_observed, ready_nothing, act_repair, measure_histogram, 3, 3, false, false},
-    {"close", prepare_store, ready_value, act_close, measure_value, 5, 5, false, false},
-    {"add the other section", prepare_store, ready_nothing, act_add_section, measure_kept, 5, 5, false, false},
-    {"add the metrics section", prepare_other, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true},
-    {"declare", prepare_store, ready_attached, act_declare, measure_declaration, MISSING, 7, false, false},
-    {"insert a series", prepare_store, ready_attached, act_insert, measure_lookup, MISSING, 1, false, false},
-    {"insert a histogram", prepare_store, ready_attached, act_insert_histogram, measure_histogram_lookup, MISSING, 1, false, false},
-    {"add to own cells", prepare_store, ready_value, act_add, measure_value, 5, 6, true, false},
-    {"add after remove", prepare_removed, ready_value, act_add, measure_value, MISSING, 1, true, false},
-    {"add to a shared value", prepare_shared, ready_value, act_add, measure_value, 5, 6, true, false},
-    {"add to a removed shared value", prepare_removed_shared, ready_value, act_add, measure_value, MISSING, 1, true, false},
-    {"add to a stamped value", prepare_stamped, ready_value, act_add, measure_value, 5, 6, true, false},
-    {"add to a removed stamped value", prepare_removed_stamped, ready_value, act_add, measure_value, MISSING, 1, true, false},
-    {"first set", prepare_store, ready_value, act_set, measure_value, 5, 1, false, false},
-    {"set", prepare_shared, ready_value, act_set, measure_value, 5, 1, false, false},
-    {"set after remove", prepare_removed_shared, ready_value, act_set, measure_value, MISSING, 1, false, false},
-    {"set a stamped value", prepare_stamped, ready_value, act_set, measure_value, 5, 1, false, false},
-    {"first set with a time", prepare_store, ready_value, act_stamp, measure_value, 5, 1, false, false},
-    {"set a shared value with a time", prepare_shared, ready_value, act_stamp, measure_value, 5, 1, false, false},
-    {"set with a time", prepare_stamped, ready_value, act_stamp, measure_value, 5, 1, false, false},
-    {"set with a time after remove", prepare_removed_stamped, ready_value, act_stamp, measure_value, MISSING, 1, false, false},
-    {"set an enum", prepare_store, ready_enum, act_set, measure_enum, 0, 1, false, false},
-    {"observe", prepare_store, ready_histogram, act_observe, measure_histogram, 2, 3, true, false},
-    {"observe after remove", prepare_removed_histogram, ready_histogram, act_observe, measure_histogram, MISSING, 1, true, false},
-    {"touch", prepare_removed, ready_value, act_touch, measure_value, MISSING, 0, false, false},
-    {"remove", prepare_store, ready_value, act_remove, measure_value, 5, MISSING, false, false},
-    {"remove a shared value", prepare_shared, ready_value, act_remove, measure_value, 5, MISSING, false, false},
-    {"clear", prepare_store, ready_attached, act_clear, measure_kept, 5, MISSING, false, false},
+    {"create", prepare_nothing, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true, NULL},
+    {"replace an empty file", prepare_empty_file, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true, NULL},
+    {"initFile", prepare_store, ready_nothing, act_init, measure_kept, 5, MISSING, false, true, NULL},
+    {"attach", prepare_store, ready_nothing, act_open, measure_kept, 5, 5, false, false, NULL},
+    {"take a slot over", prepare_half_observed, ready_nothing, act_open, measure_histogram, 3, 3, false, false, NULL},
+    {"repair", prepare_half_observed, ready_nothing, act_repair, measure_histogram, 3, 3, false, false, NULL},
+    {"close", prepare_store, ready_value, act_close, measure_value, 5, 5, false, false, NULL},
+    {"add the other section", prepare_store, ready_nothing, act_add_section, measure_kept, 5, 5, false, false, NULL},
+    {"add the metrics section", prepare_other, ready_nothing, act_open, measure_kept, MISSING, MISSING, false, true, NULL},
+    {"declare", prepare_store, ready_attached, act_declare, measure_declaration, MISSING, 7, false, false, NULL},
+    {"insert a series", prepare_store, ready_attached, act_insert, measure_lookup, MISSING, 1, false, false, NULL},
+    {"insert a histogram", prepare_store, ready_attached, act_insert_histogram, measure_histogram_lookup, MISSING, 1, false, false, NULL},
+    {"add to own cells", prepare_store, ready_value, act_add, measure_value, 5, 6, true, false, NULL},
+    {"add after remove", prepare_removed, ready_value, act_add, measure_value, MISSING, 1, true, false, NULL},
+    {"add to a shared value", prepare_shared, ready_value, act_add, measure_value, 5, 6, true, false, NULL},
+    {"add to a removed shared value", prepare_removed_shared, ready_value, act_add, measure_value, MISSING, 1, true, false, NULL},
+    {"add to a stamped value", prepare_stamped, ready_value, act_add, measure_value, 5, 6, true, false, NULL},
+    {"add to a removed stamped value", prepare_removed_stamped, ready_value, act_add, measure_value, MISSING, 1, true, false, NULL},
+    {"first set", prepare_store, ready_value, act_set, measure_value, 5, 1, false, false, NULL},
+    {"first set beside a remove", prepare_store, ready_value_of_two, act_set, measure_value, 5, 1, false, false, remove_by_other},
+    {"first set with a time beside a remove", prepare_store, ready_value_of_two, act_stamp, measure_value, 5, 1, false, false, remove_by_other},
+    {"set", prepare_shared, ready_value, act_set, measure_value, 5, 1, false, false, NULL},
+    {"set after remove", prepare_removed_shared, ready_value, act_set, measure_value, MISSING, 1, false, false, NULL},
+    {"set a stamped value", prepare_stamped, ready_value, act_set, measure_value, 5, 1, false, false, NULL},
+    {"first set with a time", prepare_store, ready_value, act_stamp, measure_value, 5, 1, false, false, NULL},
+    {"set a shared value with a time", prepare_shared, ready_value, act_stamp, measure_value, 5, 1, false, false, NULL},
+    {"set with a time", prepare_stamped, ready_value, act_stamp, measure_value, 5, 1, false, false, NULL},
+    {"set with a time after remove", prepare_removed_stamped, ready_value, act_stamp, measure_value, MISSING, 1, false, false, NULL},
+    {"set an enum", prepare_store, ready_enum, act_set, measure_enum, 0, 1, false, false, NULL},
+    {"observe", prepare_store, ready_histogram, act_observe, measure_histogram, 2, 3, true, false, NULL},
+    {"observe after remove", prepare_removed_histogram, ready_histogram, act_observe, measure_histogram, MISSING, 1, true, false, NULL},
+    {"touch", prepare_removed, ready_value, act_touch, measure_value, MISSING, 0, false, false, NULL},
+    {"remove", prepare_store, ready_value, act_remove, measure_value, 5, MISSING, false, false, NULL},
+    {"remove a shared value", prepare_shared, ready_value, act_remove, measure_value, 5, MISSING, false, false, NULL},
+    {"clear", prepare_store, ready_attached, act_clear, measure_kept, 5, MISSING, false, false, NULL},
     /* A live part leaves with its killed owner, so that only the repetition shows. */
-    {"set a live value", prepare_store, ready_live, act_set, measure_live, MISSING, 1, false, false},
-    {"add to a live value", prepare_store, ready_live, act_add, measure_live, MISSING, 1, false, false},
+    {"set a live value", prepare_store, ready_live, act_set, measure_live, MISSING, 1, false, false, NULL},
+    {"add to a live value", prepare_store, ready_live, act_add, measure_live, MISSING, 1, false, false, NULL},
 };
 
 /* ---- walking ------------------------------------------------------------------------------------------------ */
 
+#define MOST_BESIDE 12u
+
 static uint64_t points_walked;
+static uint32_t beside_at; /* at which point somebody else does something; 0: at none */
+static const operation *disturbed;
+
+static void disturb(const char *file, int line) {
+  help_points_see(file, line);
+  if (beside_at == 0 || --beside_at > 0) return;
+  disturbed->beside();
+}
 
 static void act_armed(void *context) {
   check_failures = 0;
   const operation *o = ((const operation **)context)[0];
   o->ready();
   pts_points_left = *((uint64_t **)context)[1];
+  disturbed = o;
+  pts_points_watch = disturb;
   o->act();
   pts_points_left = 0;
   fflush(NULL);
@@ -291,6 +315,7 @@ static double twice(const operation *o, double state) {
  * series begins, as pts_touch would have it, and then has one. */
 static bool is_reachable(const operation *o, double state, int kills) {
   if (o->act == act_observe && o->old == MISSING && state == 0) return true;
+  if (o->beside && state == MISSING) return true;
   double reached = o->old;
   for (int i = 0; i <= kills; i++, reached = twice(o, reached))
     if (state == reached) return true;
@@ -321,7 +346,7 @@ static double look_after_kill(const operation *o, int32_t observer, int kills) {
 
 static void repeat(const operation *o, int32_t observer, double state) {
   o->ready();
-  o->act();
+  o->act(); /* undisturbed */
   double expected = twice(o, state);
   if (observer >= 0) CHECK(o->measure(observer) == expected);
   if (att >= 0) {
@@ -353,31 +378,48 @@ static int walk_point(const operation *o, uint64_t first, uint64_t second) {
   return kills;
 }
 
+/* Every point, and for each so many of a repetition. */
+static void walk_operation(const operation *o, uint64_t stride) {
+  uint64_t first = 1, most = 0;
+  int failures = check_failures;
+  for (; walk_point(o, first, 0) && check_failures == failures; first++) {
+    for (uint64_t second = 1 + first % stride; check_failures == failures; second += stride) {
+      if (second > most) most = second;
+      if (walk_point(o, first, second) < 2) break;
+    }
+  }
+  if (check_failures != failures)
+    fprintf(stderr, "FAILED: %s, killed at point %llu (and then at up to %llu), disturbed at %u\n", o->name,
+            (unsigned long long)first, (unsigned long long)most, beside_at);
+  /* None: the operation is one store (clear, the hot paths). */
+  if (beside_at <= 1) printf("%3llu points: %s\n", (unsigned long long)first - 1, o->name);
+}
+
 static void walk_every_point_of_every_operation(void) {
   path = in_folder("store");
   uint64_t stride = help_setting("PTS_SECOND_KILL_STRIDE", 20); /* 1: every pair */
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
     const operation *o = &operations[i];
-    uint64_t first = 1, most = 0;
-    int failures = check_failures;
-    for (; walk_point(o, first, 0) && check_failures == failures; first++) {
-      for (uint64_t second = 1 + first % stride; check_failures == failures; second += stride) {
-        if (second > most) most = second;
-        if (walk_point(o, first, second) < 2) break;
-      }
-    }
-    if (check_failures != failures)
-      fprintf(stderr, "FAILED: %s, killed at point %llu (and then at up to %llu)\n", o->name,
-              (unsigned long long)first, (unsigned long long)most);
-    /* None: the operation is one store (clear, the hot paths). */
-    printf("%3llu points: %s\n", (unsigned long long)first - 1, o->name);
+    for (beside_at = o->beside ? 1 : 0; beside_at <= (o->beside ? MOST_BESIDE : 0); beside_at++)
+      walk_operation(o, stride);
   }
+  beside_at = 0;
   printf("%llu kills\n", (unsigned long long)points_walked);
   CHECK(points_walked > 500);
 }
 
+/* A step that no operation above comes by would be one at which nobody was ever killed. */
+static void no_point_is_left_out(void) {
+  static const char *const sources[] = {"cell.c", "index.c", "lock.c", "metrics.c", "series.c", "store.c", "worker.c"};
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) CHECK(help_points_left_out(sources[i]) <= 0);
+}
+
 static const test_case tests[] = {
     {"every point of every operation", walk_every_point_of_every_operation},
+    {"no point is left out", no_point_is_left_out},
 };
 
-int main(void) { return run_store_tests(tests, sizeof tests / sizeof *tests); }
+int main(void) {
+  help_points_watch();
+  return run_store_tests(tests, sizeof tests / sizeof *tests);
+}
