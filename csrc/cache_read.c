@@ -251,7 +251,8 @@ int32_t pts_cache_page(uint32_t cache, uint32_t page, uint32_t now, uint32_t fla
   if (!c) return PTS_E_CLOSED;
   if (page >= c->num_pages || (!out && size)) return PTS_E_INVALID;
   if ((flags & PTS_CACHE_HELD) && c->held != page) return PTS_E_INVALID;
-  int32_t code = pts_cache_enter(c, page, flags);
+  int32_t code = pts_store_intact(&c->session.store);
+  if (code == 0) code = pts_cache_enter(c, page, flags);
   if (code != 0) return code;
   uint64_t bytes = pack_page(c, now, flags, out, size);
   pts_cache_leave(c, flags);

@@ -69,6 +69,8 @@ int32_t pts_cache_statistics_read(uint32_t cache, uint32_t flags, pts_cache_stat
   pts_cache *c = pts_cache_of(cache);
   if (!c) return PTS_E_CLOSED;
   if (!out || (flags & ~(uint32_t)PTS_CACHE_CLEAR)) return PTS_E_INVALID;
+  int32_t code = pts_store_intact(&c->session.store);
+  if (code != 0) return code;
   uint64_t totals[PTS_COUNTS] = {0};
   memset(out, 0, sizeof *out);
   add_workers(c, totals, &out->workers_live);
@@ -178,11 +180,13 @@ int32_t pts_cache_check(uint32_t cache, char *report, uint32_t report_size) {
   if (!c) return PTS_E_CLOSED;
   if (!report && report_size) return PTS_E_INVALID;
   if (c->held != PTS_CACHE_NO_PAGE) return PTS_E_LOCKED;
+  int32_t code = pts_store_intact(&c->session.store);
+  if (code != 0) return code;
   check k = {.c = c, .message = pts_message_in(report, report_size)};
   for (uint32_t number = 0; number < c->num_pages; number++) {
     if (pts_load_acquire_u64(&c->controls[number].n) == 0) continue;
     uint64_t damage = c->counters[PTS_COUNT_DAMAGE];
-    int32_t code = pts_cache_enter(c, number, 0);
+    code = pts_cache_enter(c, number, 0);
     if (code != 0) return code;
     check_clean(&k, damage, number);
     code = check_page(&k);

@@ -233,6 +233,8 @@ int32_t pts_cache_expunge(uint32_t cache, uint32_t page, uint32_t what, uint32_t
   if (page < c->num_pages) return expunge_page(c, page, what, now, flags);
   if (page != PTS_CACHE_EVERY_PAGE) return PTS_E_INVALID;
   if (c->held != PTS_CACHE_NO_PAGE) return PTS_E_LOCKED;
+  int32_t intact = pts_store_intact(&c->session.store);
+  if (intact != 0) return intact;
   int64_t dropped = 0;
   for (uint32_t number = 0; number < c->num_pages; number++) {
     int32_t code = expunge_page(c, number, what, now, flags);

@@ -219,6 +219,8 @@ PTS_EXPORT int32_t pts_render_open(uint32_t attachment, uint32_t flags);
  * one line fits. */
 PTS_EXPORT int32_t pts_render_next(uint32_t attachment, uint32_t render, uint8_t *buffer,
                                    uint32_t size);
+/* 1 when something broken was met in the store, now or earlier, and left out (pts_usage tells how often); else
+ * 0. */
 PTS_EXPORT int32_t pts_render_close(uint32_t attachment, uint32_t render);
 
 /* ---- the store about itself ------------------------------------------------------------------- */

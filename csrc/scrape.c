@@ -112,7 +112,8 @@ int32_t pts_render_next(uint32_t attachment, uint32_t number, uint8_t *buffer, u
   int32_t code = PTS_E_INVALID;
   pts_render *r = take(a, number, false);
   if (r) {
-    code = plan(r) ? pts_render_lines(r, buffer, size) : PTS_E_NO_MEMORY;
+    code = pts_store_intact(&a->session.store);
+    if (code == 0) code = plan(r) ? pts_render_lines(r, buffer, size) : PTS_E_NO_MEMORY;
     give_back(r);
   }
   pts_attachment_release(a);
@@ -124,8 +125,9 @@ int32_t pts_render_close(uint32_t attachment, uint32_t number) {
   if (!a) return PTS_E_CLOSED;
   pts_render *r = take(a, number, true);
   if (r) free_render(r);
+  bool damaged = pts_load_relaxed_u64(&a->metrics->damage) > 0;
   pts_attachment_release(a);
-  return r ? 0 : PTS_E_INVALID;
+  return r ? damaged : PTS_E_INVALID;
 }
 
 void pts_render_free_all(pts_attachment *a) {

@@ -132,6 +132,8 @@ export class CacheStore {
         return `${text}; close files, or raise the limit (ulimit -n)`;
       case "NO_SPACE":
         return `${text}. Free space on its file system, or keep it on another one`;
+      case "DAMAGED":
+        return `${text}, or its file was shortened. Start a new file with initFile: true`;
       case "TOO_LONG":
         return `${text}; a page holds ${this.#largest} bytes of key and value`;
       default:

@@ -38,7 +38,7 @@ export function wholeExposition(store: Store, flags: number): Uint8Array<ArrayBu
     usualSizes.set(store, Math.min(used + (used >> 4) + FIRST_SIZE, MOST_USUAL_SIZE));
     return buffer.subarray(0, used);
   } finally {
-    native.renderClose(store.attachment, render);
+    store.rendered(native.renderClose(store.attachment, render));
   }
 }
 
@@ -63,7 +63,7 @@ export function expositionStream(
   let working: Promise<number> | undefined;
   let size = PART_SIZE;
   const end = () => {
-    if (store.attachment === attachment) native.renderClose(attachment, render);
+    if (store.attachment === attachment) store.rendered(native.renderClose(attachment, render));
   };
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {

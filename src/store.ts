@@ -52,6 +52,7 @@ export class Store {
   readonly #warnedOf = new Set<number>();
   readonly #overflowing = new Set<string>();
   readonly #maxSeries: number;
+  #warnedOfDamage = false;
   #impatientUntil = 0;
 
   /** @throws {StoreError} if the store cannot be opened */
@@ -222,6 +223,18 @@ export class Store {
     );
   }
 
+  /** An exposition was closed with this result: 1 says that something broken was left out, ever. */
+  rendered(result: number): void {
+    if (result !== 1 || this.#warnedOfDamage) return;
+    this.#warnedOfDamage = true;
+    this.warn(
+      `${this.#where} is damaged: something in it was overwritten. What is broken is left out of ` +
+        `expositions and counted in prometheus_tiny_store_damage_total, the rest goes on; ` +
+        `"deno task check FILE" tells what it is, initFile: true starts a new file. ` +
+        `This warning is given once`,
+    );
+  }
+
   /** @returns the result if it is no failure */
   check(result: number, purpose: string): number {
     if (result < 0) throw this.failure(result, purpose);
@@ -253,7 +266,7 @@ export class Store {
         return `${what}. A name may have 1,024 bytes, a series with its labels 32 KiB, a ` +
           `histogram 1,024 buckets, an enum 1,024 states`;
       case "DAMAGED":
-        return `${what}. Start a new file with initFile: true`;
+        return `${what}, or its file was shortened. Start a new file with initFile: true`;
       default:
         return what;
     }

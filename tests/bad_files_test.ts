@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { chownSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { PrometheusTinyShared, StoreError } from "../mod.ts";
+import { FastMmap, PrometheusTinyShared, StoreError } from "../mod.ts";
 import { canMount, denoRun, mountReason, output, withMounts } from "./mounting.ts";
 import { temporaryFolder } from "./opening.ts";
 
@@ -85,7 +85,53 @@ Deno.test("bad files: a file of one store shortened under its users is an error,
   prom.inc("n_total");
   Deno.truncateSync(filename, Deno.statSync(filename).size - 100_000);
   assert.throws(() => open(filename), storeError("DAMAGED", /shortened/));
+  assert.throws(() => prom.format(), storeError("DAMAGED", /shortened.*initFile/));
   prom.inc("n_total");
+});
+
+Deno.test("bad files: a cache shortened under its users is an error wherever all of it is looked at", () => {
+  using folder = temporaryFolder();
+  const shareFile = `${folder.path}/cache`;
+  using cache = new FastMmap({ shareFile, numPages: 89 });
+  cache.set("key", "value");
+  Deno.truncateSync(shareFile, Deno.statSync(shareFile).size - 100_000);
+  const damaged = storeError("DAMAGED", /shortened.*initFile/);
+  assert.throws(
+    () => new FastMmap({ shareFile, initFile: false }),
+    storeError("DAMAGED", /shortened/),
+  );
+  for (const look of ["getKeys", "purge", "clear", "getStatistics"] as const) {
+    assert.throws(() => cache[look](), damaged, look);
+  }
+});
+
+Deno.test("bad files: what is overwritten is left out, counted, and told once", () => {
+  using folder = temporaryFolder();
+  const filename = `${folder.path}/metrics`;
+  const warnings: string[] = [];
+  using prom = new PrometheusTinyShared({
+    filename,
+    cacheArgs: { cacheSize: "64k" },
+    onWarning: (message) => warnings.push(message),
+  });
+  for (const method of ["GET", "PUT"]) prom.inc("requests_total", { method });
+  const before = prom.format();
+  const at = new TextDecoder("latin1").decode(Deno.readFileSync(filename)).indexOf(
+    'requests_total{method="PUT"}',
+  );
+  const file = Deno.openSync(filename, { write: true });
+  file.seekSync(at - 16, Deno.SeekMode.Start); // the header of its entry
+  file.writeSync(new Uint8Array(16).fill(0xff));
+  file.close();
+  for (let i = 0; i < 3; i++) {
+    prom.inc("requests_total", { method: "GET" });
+    const text = prom.format();
+    assert.match(text, new RegExp(`^requests_total\\{method="GET"\\} ${i + 2}$`, "m"));
+    if (i > 0) assert.match(text, /^prometheus_tiny_store_damage_total [1-9]\d*$/m);
+  }
+  assert.equal(before.split("\n").length, 3);
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+  assert.match(warnings[0], /metrics is damaged: .*prometheus_tiny_store_damage_total.*check FILE/);
 });
 
 Deno.test("bad files: no folder is NO_FOLDER, a folder or a device is NOT_A_FILE", () => {

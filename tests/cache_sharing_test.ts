@@ -9,14 +9,19 @@ import { killHolders } from "./lock_killing.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits for a value; it must come within a time. */
+/** Waits for a value; it must come within a time, and what a busy machine makes everybody wait. */
 async function appears<V>(cache: FastMmap<V>, key: string, withinMs: number): Promise<V> {
   const from = performance.now();
+  let now = from;
+  let latestMs = 0;
   while (true) {
     const value = cache.get(key);
+    const limitMs = withinMs + 8 * latestMs;
+    assert.ok(now - from < limitMs, `no ${key} within ${limitMs} ms`);
     if (value !== undefined) return value;
-    assert.ok(performance.now() - from < withinMs, `no ${key} within ${withinMs} ms`);
     await sleep(2);
+    latestMs = Math.max(latestMs, performance.now() - now - 2);
+    now = performance.now();
   }
 }
 
@@ -38,7 +43,7 @@ Deno.test("getOrSet: when the loading process is killed, exactly one other takes
   using cache = new FastMmap<number>({ shareFile: file.path });
   const processes = await CacheProcess.startAll(8, file.path, "takeOver");
   cache.set("start", 1);
-  const first = await appears(cache, "loader 1", 10_000);
+  const first = await appears(cache, "loader 1", 60_000);
   await sleep(200); // the others wait
   assert.equal(cache.get("loads"), 1);
   const loader = processes.find(({ pid }) => pid === first);
@@ -58,10 +63,11 @@ Deno.test({
   name: "withLock: 8 processes killed at random, never two holders",
   ignore: Deno.build.os !== "linux", // they look into /proc to see who runs
   async fn() {
-    const { kills, entries, longestWaitMs } = await killHolders(4, 100);
+    const { kills, entries, longestWaitMs, latestMs } = await killHolders(4, 100);
     assert.ok(kills >= 4 && entries > 50, `${kills} kills, ${entries} entries`);
-    // Beyond what a busy machine makes everybody wait; the soak test looks closer.
-    assert.ok(longestWaitMs < 1000, `${longestWaitMs} ms`);
+    // Eight processes share the processors: a busy machine makes each of them late. The soak test looks closer.
+    const limitMs = 1000 + 8 * latestMs;
+    assert.ok(longestWaitMs < limitMs, `${longestWaitMs} ms, this process was late by ${latestMs}`);
   },
 });
 

@@ -13,7 +13,7 @@ const noSignals = Deno.build.os === "windows";
 /** Asks the given workers for the same path, each on a connection of its own. */
 async function fromEach(url: string, path: string, workers: number): Promise<string[]> {
   const texts: string[] = [];
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (texts.filter((text) => text !== undefined).length < workers) {
     assert.ok(performance.now() < deadline, `only ${Object.keys(texts)} of ${workers} answered`);
     using client = Deno.createHttpClient({ poolMaxIdlePerHost: 1 }); // One connection for both.
@@ -103,7 +103,7 @@ Deno.test({
     for (let i = 0; i < 40; i++) await once(`${server.url}/items/${i + 1}`);
     const before = await server.metrics();
     assert.equal(total(before, "http_requests_total"), 40);
-    for (const worker of [0, 1, 0]) await server.killWorker(worker);
+    for (const worker of [0, 1, 0]) await server.killWorkers(worker);
     const after = await server.metrics();
     for (const [series, value] of before) {
       if (series.startsWith("worker_heap_bytes")) continue;
@@ -125,8 +125,7 @@ Deno.test({
     await using server = await Serving.start("--workers", "2");
     const slow = [1, 2, 3].map(() => once(`${server.url}/slow?ms=5000`).catch(() => "cut off"));
     await until(async () => (await server.metrics()).get("http_requests_in_flight") === 3, 4_000);
-    await server.killWorker(0);
-    await server.killWorker(1);
+    await server.killWorkers(0, 1);
     assert.deepEqual(await Promise.all(slow), ["cut off", "cut off", "cut off"]);
     const metrics = await server.metrics();
     assert.equal(metrics.get("http_requests_in_flight"), 0);
@@ -144,8 +143,8 @@ for (const mode of [[], ["--threads"], ["--front"]]) {
       await using server = await Serving.start("--workers", "2", ...mode);
       const store = server.store;
       assert.ok(Deno.statSync(store).isFile);
-      const slow = [1, 2, 3, 4].map(() => once(`${server.url}/slow?ms=2000`));
-      await until(async () => (await server.metrics()).get("http_requests_in_flight") === 4, 1_900);
+      const slow = [1, 2, 3, 4].map(() => once(`${server.url}/slow?ms=4000`));
+      await until(async () => (await server.metrics()).get("http_requests_in_flight") === 4, 3_900);
       server.signal("SIGINT"); // As Ctrl-C, which the terminal sends and `deno task` passes on.
       const { code, text } = await server.stop();
       assert.deepEqual((await Promise.all(slow)).map(({ status }) => status), [200, 200, 200, 200]);
@@ -182,7 +181,7 @@ Deno.test({
     const pids = server.pids;
     assert.deepEqual(pids.map(isRunning), [true, true]);
     server.signal("SIGKILL");
-    await until(() => !pids.some(isRunning), 10_000);
+    await until(() => !pids.some(isRunning), 60_000);
   },
 });
 
@@ -379,7 +378,7 @@ Deno.test("Supervisor starts a worker again under its number, but not while it s
   started.forEach((fake) => fake.ready());
   await starting;
   started[1].end();
-  await until(() => started.length === 3, 1_000);
+  await until(() => started.length === 3, 30_000);
   assert.equal(started[2].member.name, "fake 1.2");
   assert.deepEqual(log, ["worker 1 (fake 1.1) ended: ended", "worker 1 started again as fake 1.2"]);
   const stopping = supervisor.stop(60_000);

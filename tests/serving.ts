@@ -87,7 +87,7 @@ export class Serving {
   }
 
   /** Waits until the output matches. */
-  async printed(pattern: RegExp, timeoutMs = 10_000): Promise<void> {
+  async printed(pattern: RegExp, timeoutMs = 60_000): Promise<void> {
     let ended = false;
     this.#reading.then(() => ended = true);
     await until(
@@ -101,15 +101,25 @@ export class Serving {
     );
   }
 
-  /** Kills a worker at once and waits until its successor has started. */
-  async killWorker(worker: number): Promise<void> {
-    const series = `worker_starts_total{worker="${worker}"}`;
-    const starts = async () => (await this.metrics()).get(series) ?? 0;
-    const before = await starts();
-    const pid = this.pids[worker];
-    Deno.kill(pid, "SIGKILL");
-    await until(() => this.pids[worker] !== pid, 10_000, () => `no successor:\n${this.#text}`);
-    await until(async () => await starts() > before, 10_000, () => `no start:\n${this.#text}`);
+  /** Kills workers together and waits until their successors have started. */
+  async killWorkers(...workers: number[]): Promise<void> {
+    const starts = async (worker: number) =>
+      (await this.metrics()).get(`worker_starts_total{worker="${worker}"}`) ?? 0;
+    const victims = [];
+    for (const worker of workers) {
+      victims.push({ worker, pid: this.pids[worker], before: await starts(worker) });
+    }
+    for (const { pid } of victims) Deno.kill(pid, "SIGKILL");
+    for (const { worker, pid, before } of victims) {
+      await until(
+        () => this.pids[worker] !== pid,
+        60_000,
+        () => `no successor:\n${this.#text}`,
+      );
+      // The metrics may be asked of a worker that is just being replaced.
+      const started = async () => await starts(worker).catch(() => 0) > before;
+      await until(started, 60_000, () => `no start:\n${this.#text}`);
+    }
   }
 
   /** Sends a signal to the supervisor. */

@@ -321,10 +321,60 @@ static void a_stopped_owner_keeps_its_lock_and_a_dead_one_not(void) {
   free(text);
   kill(child, SIGKILL);
   CHECK_EQUAL(help_wait(child), SIGKILL);
-  CHECK(insert_in(a, "later", 1000) >= 0);
+  CHECK(insert_in(a, "later", 30000) >= 0);
   CHECK_EQUAL(usage_of(a).repairs, 1);
   CHECK(usage_of(a).lock_waits >= 2);
   pts_close((uint32_t)a);
+  CHECK_EQUAL(help_check(path, 0, 0), 0);
+  unlink(path);
+}
+
+/* Its slot has an owner, who lives; its (slot, epoch) is dead all the same. */
+static void a_dead_owner_is_dead_although_its_slot_is_taken_at_once(void) {
+  const char *path = in_folder("successor");
+  make_closed(path);
+  for (int by_successor = 0; by_successor < 2; by_successor++) {
+    pid_t child = help_spawn(hold_the_index_lock, (void *)(uintptr_t)path);
+    int status;
+    CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+    int32_t beside = help_open(path, 0);
+    CHECK_EQUAL(usage_of(beside).my_slot, 2);
+    kill(child, SIGKILL);
+    CHECK_EQUAL(help_wait(child), SIGKILL);
+    int32_t successor = help_open(path, 0);
+    CHECK_EQUAL(usage_of(successor).my_slot, 1);
+    uint64_t repairs = usage_of(beside).repairs;
+    CHECK(insert_in(by_successor ? successor : beside, by_successor ? "one" : "other", 30000) >= 0);
+    CHECK_EQUAL(usage_of(beside).repairs, repairs + 1);
+    CHECK(help_value(successor, help_series(successor, PTS_KIND_VALUE, "kept")) == 1);
+    pts_close((uint32_t)successor);
+    pts_close((uint32_t)beside);
+  }
+  CHECK_EQUAL(help_check(path, 0, 0), 0);
+  unlink(path);
+}
+
+/* A thread that holds the lock when it ends: its process lives on, and is not its owner. */
+static void *end_with_the_index_lock(void *path) {
+  int32_t number = help_open(path, 0);
+  return (void *)(intptr_t)pts_index_lock(pts_attachment_of((uint32_t)number), 1000);
+}
+
+static void a_thread_that_ends_with_a_lock_is_dead(void) {
+  const char *path = in_folder("thread-lock");
+  make_closed(path);
+  for (int successor = 0; successor < 2; successor++) {
+    pthread_t thread;
+    void *code;
+    int32_t a = successor ? -1 : help_open(path, 0);
+    CHECK_EQUAL(pthread_create(&thread, NULL, end_with_the_index_lock, (void *)(uintptr_t)path), 0);
+    CHECK_EQUAL(pthread_join(thread, &code), 0);
+    CHECK_EQUAL((intptr_t)code, 0);
+    if (successor) a = help_open(path, 0); /* takes the slot of the thread that ended */
+    CHECK(insert_in(a, successor ? "one" : "other", 30000) >= 0);
+    CHECK_EQUAL(usage_of(a).repairs, (uint64_t)successor + 1);
+    pts_close((uint32_t)a);
+  }
   CHECK_EQUAL(help_check(path, 0, 0), 0);
   unlink(path);
 }
@@ -345,6 +395,9 @@ static const test_case tests[] = {
     {"a killed child frees its slot", a_killed_child_frees_its_slot},
     {"a stopped owner keeps its lock, a dead one not",
      a_stopped_owner_keeps_its_lock_and_a_dead_one_not},
+    {"a dead owner is dead although its slot is taken at once",
+     a_dead_owner_is_dead_although_its_slot_is_taken_at_once},
+    {"a thread that ends with a lock is dead", a_thread_that_ends_with_a_lock_is_dead},
 };
 
 int main(void) { return run_store_tests(tests, sizeof tests / sizeof *tests); }
