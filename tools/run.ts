@@ -38,14 +38,23 @@ export function finish(count: Count): never {
   Deno.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
 }
 
-/** Runs a command in the project's folder with its output on ours; whether it succeeded. */
+/**
+ * Runs a command in the project's folder with its output on ours; whether it succeeded. Where a
+ * limit is given it is killed then: better a failure that shows where than a run that never ends.
+ */
 export async function run(
   command: string,
   args: string[],
   env: Record<string, string> = {},
+  limitMs?: number,
 ): Promise<boolean> {
-  const { success } = await new Deno.Command(command, { args, cwd: root, env, stdin: "null" })
-    .spawn().status;
+  const child = new Deno.Command(command, { args, cwd: root, env, stdin: "null" }).spawn();
+  const timer = limitMs === undefined ? undefined : setTimeout(() => {
+    console.error(`${command} ${args[0]} did not end within ${limitMs / 1000} s and is killed`);
+    child.kill("SIGKILL");
+  }, limitMs);
+  const { success } = await child.status;
+  clearTimeout(timer);
   return success;
 }
 

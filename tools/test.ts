@@ -25,8 +25,8 @@ import {
 const parts: Record<string, () => Promise<Count>> = {
   c: testC,
   fuzz: testFuzz,
-  deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"]),
-  soak: () => testDeno("the long tests", ["tests/soak"]),
+  deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"], 12),
+  soak: () => testDeno("the long tests", ["tests/soak"], 90),
 };
 
 async function testC(): Promise<Count> {
@@ -49,7 +49,7 @@ async function testFuzz(): Promise<Count> {
   return await replay();
 }
 
-async function testDeno(what: string, args: string[]): Promise<Count> {
+async function testDeno(what: string, args: string[], limitMinutes: number): Promise<Count> {
   await build();
   console.error(`Running ${what} ...`);
   const folder = await Deno.makeTempDir({ prefix: "prometheus-tiny-shared-test-" });
@@ -59,6 +59,7 @@ async function testDeno(what: string, args: string[]): Promise<Count> {
       Deno.execPath(),
       ["test", "--allow-all", "--permit-no-files", `--junit-path=${report}`, ...args],
       libraryEnvironment,
+      limitMinutes * 60_000,
     );
     const count = await readReport(report);
     // Not every failure belongs to a test: types, an exception between tests.
