@@ -43,9 +43,14 @@ interface Compiler {
   with: string[];
 }
 
-function replayCompiler(zig: string): Compiler {
-  const command = [zig, "cc", "-fsanitize=undefined", "-fno-sanitize-recover=all"];
-  return { name: "replay", command, link: [], with: ["image.c", "replay_main.c"] };
+/** Any compiler of C does for a replay. */
+function replayCompiler(name: string, command: string[]): Compiler {
+  return {
+    name,
+    command: [...command, "-fno-sanitize-recover=all"],
+    link: [],
+    with: ["image.c", "replay_main.c"],
+  };
 }
 
 const libFuzzer: Compiler = {
@@ -92,15 +97,32 @@ async function compile(compiler: Compiler, targets: string[]): Promise<Map<strin
 
 const allTargets = list("tests/fuzz", /^fuzz_.*\.c$/).map((name) => name.slice(0, -".c".length));
 
-/** Runs every input of tests/fuzz/corpus once. */
-export async function replay(targets: string[] = allTargets): Promise<Count> {
-  const programs = await compile(replayCompiler(await findZig()), targets);
+async function runReplay(compiler: Compiler, targets: string[], env = {}): Promise<Count> {
   const counts: Count[] = [];
-  for (const [target, program] of programs) {
+  for (const [target, program] of await compile(compiler, targets)) {
     const corpus = join(root, "tests", "fuzz", "corpus", target);
-    counts.push(await runTestProgram(`${target} (corpus)`, [program, corpus]));
+    counts.push(await runTestProgram(`${target} (corpus)`, [program, corpus], env));
   }
   return sum(counts);
+}
+
+/** Runs every input of tests/fuzz/corpus once. */
+export async function replay(targets: string[] = allTargets): Promise<Count> {
+  const zig = [await findZig(), "cc", "-fsanitize=undefined"];
+  return await runReplay(replayCompiler("replay", zig), targets);
+}
+
+/**
+ * Runs every input of tests/fuzz/corpus and so many mutations of them, always the same ones, with gcc
+ * or clang under the address and undefined sanitizers: a little fuzzing where there is no libFuzzer.
+ */
+export async function replayMutations(
+  command: string,
+  mutations: number,
+  env: Record<string, string>,
+): Promise<Count> {
+  const compiler = replayCompiler("mutations", [command, "-fsanitize=address,undefined"]);
+  return await runReplay(compiler, allTargets, { ...env, FUZZ_MUTATIONS: `${mutations}` });
 }
 
 /** Whether so many runs of a target, shared among the jobs, found nothing. */

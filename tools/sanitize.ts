@@ -8,7 +8,11 @@
  */
 
 import { join } from "node:path";
+import { replayMutations } from "./fuzz.ts";
 import { type Count, finish, list, root, run, runTestProgram, sum } from "./run.ts";
+
+/** Of the inputs of the fuzzers, for each of them. */
+const mutations = 20_000;
 
 interface Sanitizer {
   name: string;
@@ -123,5 +127,15 @@ for (const sanitizer of sanitizers) {
   for (const [name, program] of programs) {
     counts.push(await runTestProgram(`  ${name}`, [...prefix, program], sanitizer.env));
   }
+}
+if (Deno.build.os === "linux") {
+  console.log(`${compiler}: fuzzing a little`);
+  const { env } = sanitizers[0];
+  counts.push(
+    await replayMutations(compiler, mutations, env).catch((error) => {
+      console.error(`error: ${(error as Error).message}`);
+      return { passed: 0, failed: 1 };
+    }),
+  );
 }
 finish(sum(counts));

@@ -166,7 +166,7 @@ static void do_known(uint32_t a, fuzz_input *input) {
 /* ---- declarations --------------------------------------------------------------------------------- */
 
 static void do_declare(uint32_t a, fuzz_input *input) {
-  uint8_t name[MOST_TEXT], parts[8 * MOST_TEXT], out[MOST_TEXT];
+  uint8_t name[MOST_TEXT] = {0}, parts[8 * MOST_TEXT], out[MOST_TEXT];
   uint32_t lengths[8], at = 0, count = fuzz_byte(input) % 8;
   uint32_t name_length = take(input, name, MOST_TEXT);
   for (uint32_t i = 0; i < count; i++) at += lengths[i] = take(input, parts + at, MOST_TEXT);
