@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "points.h"
 #include "pts.h"
 
 /* Newer than the oldest headers this may be built with. */
@@ -90,6 +91,7 @@ int32_t pts_os_publish(pts_fd fd, const char *temp, const char *path, bool repla
   int32_t result = pts_posix_temp_name(path, made);
   if (result == 0) result = name_unnamed(fd, made);
   if (result != 0) return result == PTS_E_LOCKED ? PTS_E_IO : result;
+  PTS_POINT();
   return pts_posix_publish_named(made, path, true);
 }
 

@@ -3,6 +3,7 @@
 /* Not _GNU_SOURCE: strerror_r below is the one of POSIX. */
 #include "platform_posix.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -114,6 +115,38 @@ int32_t pts_posix_parent(const char *path, char *parent) {
 /* So much of a name that the rest of a temporary one fits into the 255 bytes there are. */
 #define TEMP_BASE_MAX 200
 
+/* Temporary names last for moments; one of so many seconds is of a maker that was killed. */
+#define LEFT_OVER_S 3600
+
+/* Whether a name is a temporary one of the same file: equal but for the 16 digits before ".tmp". */
+static bool is_sibling(const char *name, const char *temp_base) {
+  size_t length = strlen(temp_base), digits = length - 20;
+  return strlen(name) == length && memcmp(name, temp_base, digits) == 0 &&
+         strspn(name + digits, "0123456789abcdef") == 16 &&
+         strcmp(name + digits + 16, temp_base + digits + 16) == 0;
+}
+
+/* Whoever makes such a name removes what killed ones left under theirs. */
+static void remove_left_over(const char *temp, size_t folder_length) {
+  char folder[PTS_PATH_MAX] = ".";
+  if (folder_length > 0) {
+    memcpy(folder, temp, folder_length);
+    folder[folder_length] = '\0';
+  }
+  DIR *entries = opendir(folder);
+  if (entries == NULL) return; /* what the caller does next says why */
+  time_t now = time(NULL);
+  for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+    struct stat st;
+    if (is_sibling(entry->d_name, temp + folder_length) &&
+        fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(st.st_mode) && st.st_uid == geteuid() && now - st.st_mtime > LEFT_OVER_S) {
+      unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+  }
+  closedir(entries);
+}
+
 int32_t pts_posix_temp_name(const char *path, char *temp) {
   const char *slash = strrchr(path, '/');
   const char *base = slash == NULL ? path : slash + 1;
@@ -128,7 +161,9 @@ int32_t pts_posix_temp_name(const char *path, char *temp) {
   if (folder >= PTS_PATH_MAX) return too_long();
   int n = snprintf(temp, PTS_PATH_MAX, "%.*s.%.*s.%016llx.tmp", (int)folder, path, (int)length,
                    base, (unsigned long long)pts_os_random());
-  return n < 0 || n >= PTS_PATH_MAX ? too_long() : 0;
+  if (n < 0 || n >= PTS_PATH_MAX) return too_long();
+  remove_left_over(temp, folder);
+  return 0;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -35,7 +35,7 @@ void help_remove_folder(const char *folder) {
   if (!entries) return;
   for (struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
     char path[4096];
-    if (entry->d_name[0] == '.') continue;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
     unlink(path);
   }

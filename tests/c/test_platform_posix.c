@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "layout.h"
@@ -160,6 +161,36 @@ static void named_temporary_files_are_published(void) {
   CHECK_EQUAL(pts_os_identify_path(temp, &by_name), PTS_E_NOT_FOUND);
   pts_os_close(fd);
   pts_os_unlink(path);
+}
+
+static void age(const char *path, time_t seconds) {
+  struct timespec times[2] = {{time(NULL) - seconds, 0}, {time(NULL) - seconds, 0}};
+  pts_os_close(make_file(path));
+  CHECK_EQUAL(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void what_killed_makers_left_is_removed(void) {
+  static const struct {
+    const char *name;
+    time_t age;
+    bool stays;
+  } left[] = {
+      {".left.0123456789abcdef.tmp", 7200, false},
+      {".left.0123456789abcdee.tmp", 60, true}, /* of a maker at work */
+      {".left.0123456789abcdeX.tmp", 7200, true},
+      {".lest.0123456789abcdef.tmp", 7200, true},
+      {".left.0123456789abcdef.txt", 7200, true},
+      {"left", 7200, true},
+  };
+  pts_file_id id;
+  char temp[PTS_PATH_MAX];
+  for (size_t i = 0; i < sizeof left / sizeof *left; i++) age(in_folder(left[i].name), left[i].age);
+  CHECK_EQUAL(pts_posix_temp_name(in_folder("left"), temp), 0);
+  for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+    const char *path = in_folder(left[i].name);
+    CHECK_EQUAL(pts_os_identify_path(path, &id), left[i].stays ? 0 : PTS_E_NOT_FOUND);
+    pts_os_unlink(path);
+  }
 }
 
 static void permissions_are_those_asked_for(void) {
@@ -349,6 +380,7 @@ static const test_case tests[] = {
     {"owners and modes are told", owners_and_modes_are_told},
     {"missing permission is told", missing_permission_is_told},
     {"named temporary files are published", named_temporary_files_are_published},
+    {"what killed makers left is removed", what_killed_makers_left_is_removed},
     {"permissions are those asked for", permissions_are_those_asked_for},
     {"children inherit no descriptor", children_inherit_no_descriptor},
     {"what is printed lands in no store", what_is_printed_lands_in_no_store},
