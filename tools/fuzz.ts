@@ -164,6 +164,37 @@ async function fuzz(target: string, program: string, runs: number, jobs: number)
   }
 }
 
+/** Fuzzes targets, so many runs of each; each counts as one test. */
+export async function fuzzTargets(
+  runs: number,
+  targets: string[] = allTargets,
+  jobs: number = navigator.hardwareConcurrency,
+): Promise<Count> {
+  const counts: Count[] = [];
+  for (const [target, program] of await compile(libFuzzer, targets)) {
+    const passed = await fuzz(target, program, runs, jobs);
+    counts.push({ passed: Number(passed), failed: Number(!passed) });
+  }
+  return sum(counts);
+}
+
+/** Whether there is a clang here that can link libFuzzer. */
+export async function canFuzz(): Promise<boolean> {
+  const program = await Deno.makeTempFile({ suffix: ".c" });
+  try {
+    const text = "int LLVMFuzzerTestOneInput(const char *data, unsigned long size);\n" +
+      "int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data && size; }\n";
+    await Deno.writeTextFile(program, text);
+    const args = ["-fsanitize=address,undefined,fuzzer", program, "-o", "/dev/null"];
+    const clang = new Deno.Command("clang", { args, stdout: "null", stderr: "null" });
+    return (await clang.output()).success;
+  } catch {
+    return false; // no clang at all
+  } finally {
+    await Deno.remove(program);
+  }
+}
+
 async function main(): Promise<Count> {
   const { values, positionals } = parseArgs({
     args: Deno.args,
@@ -184,13 +215,7 @@ async function main(): Promise<Count> {
     Deno.exit(2);
   }
   const targets = positionals.length > 0 ? positionals : allTargets;
-  if (values.replay) return await replay(targets);
-  const counts: Count[] = [];
-  for (const [target, program] of await compile(libFuzzer, targets)) {
-    const passed = await fuzz(target, program, runs, jobs);
-    counts.push({ passed: Number(passed), failed: Number(!passed) });
-  }
-  return sum(counts);
+  return values.replay ? await replay(targets) : await fuzzTargets(runs, targets, jobs);
 }
 
 if (import.meta.main) finish(await main());

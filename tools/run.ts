@@ -61,13 +61,14 @@ export async function run(
 const programTimeoutMs = 300_000;
 
 /**
- * Runs a test program in C. It prints its failures, may end with "N passed, M failed", and fails by
+ * Runs a test program in C, at most so long. It prints its failures, may end with "N passed, M failed", and fails by
  * its exit code; without that line it counts as one test.
  */
 export async function runTestProgram(
   name: string,
   command: string[],
   env: Record<string, string> = {},
+  limitMs = programTimeoutMs,
 ): Promise<Count> {
   const started = performance.now();
   const child = new Deno.Command(command[0], {
@@ -86,7 +87,7 @@ export async function runTestProgram(
     } catch {
       // It has ended, and a process that it left keeps our end of its output open.
     }
-  }, programTimeoutMs);
+  }, limitMs);
   const { success, code, signal, stdout, stderr } = await child.output();
   clearTimeout(timer);
 
@@ -105,7 +106,7 @@ export async function runTestProgram(
   );
   if (count.failed > 0) {
     console.log(text + new TextDecoder().decode(stderr));
-    if (timedOut) console.log(`killed after ${programTimeoutMs / 1000} s`);
+    if (timedOut) console.log(`killed after ${limitMs / 1000} s`);
     else if (!success) console.log(signal ? `ended by ${signal}` : `exit code ${code}`);
   }
   return count;

@@ -3,14 +3,14 @@
  *
  *     deno task test          the tests of C and of TypeScript, and replayed inputs of the fuzzers
  *     deno task test:c        only those of C
- *     deno task test:soak     only the long ones
+ *     deno task test:soak     the long ones: more kills, more processes, 5,000,000 runs of the fuzzer
  *
  * @module
  */
 
 import { join } from "node:path";
 import { build, zigBuild } from "./build.ts";
-import { replay } from "./fuzz.ts";
+import { canFuzz, fuzzTargets, replay } from "./fuzz.ts";
 import {
   type Count,
   finish,
@@ -26,17 +26,43 @@ const parts: Record<string, () => Promise<Count>> = {
   c: testC,
   fuzz: testFuzz,
   deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"], 12),
-  soak: () => testDeno("the long tests", ["tests/soak"], 90),
+  soak: testSoak,
 };
+
+/** Programs of tests/c that do in full what `c` does in little, by their settings. */
+const longPrograms: Record<string, Record<string, string>> = {
+  test_kill_points: { PTS_SECOND_KILL_STRIDE: "1" },
+  test_kill_storm: { PTS_STORM_KILLS: "2000" },
+  test_churn: { PTS_CHURN_PROCESSES: "64", PTS_CHURN_MS: "60000" },
+};
+const longRuns = 5_000_000;
 
 async function testC(): Promise<Count> {
   await zigBuild(["test-programs"], "the tests of C");
-  const suffix = Deno.build.os === "windows" ? ".exe" : "";
   const counts: Count[] = [];
   for (const file of list("tests/c", /^test_.*\.c$/)) {
     const name = file.slice(0, -".c".length);
-    counts.push(await runTestProgram(name, [join(root, "zig-out", "test", name + suffix)]));
+    counts.push(await runTestProgram(name, [testProgram(name)]));
   }
+  return sum(counts);
+}
+
+function testProgram(name: string): string {
+  return join(root, "zig-out", "test", name + (Deno.build.os === "windows" ? ".exe" : ""));
+}
+
+async function testSoak(): Promise<Count> {
+  await zigBuild(["test-programs"], "the tests of C");
+  const counts: Count[] = [];
+  for (const [name, settings] of Object.entries(longPrograms)) {
+    counts.push(await runTestProgram(name, [testProgram(name)], settings, 30 * 60_000));
+  }
+  if (await canFuzz()) {
+    counts.push(await fuzzTargets(longRuns));
+  } else {
+    console.error("skipped: there is no clang with libFuzzer (Debian: clang, libclang-rt-dev)");
+  }
+  counts.push(await testDeno("the long tests", ["tests/soak"], 60));
   return sum(counts);
 }
 
