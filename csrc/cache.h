@@ -171,4 +171,9 @@ void pts_cache_named_release_all(pts_cache *c);
  * Under the page's lock. */
 void pts_cache_pack(const pts_page_look *look, uint8_t *out, uint32_t size, uint64_t *at);
 
+/* ---- cache_report.c ---- */
+
+/* How many invariants the locked page breaks. NO_MEMORY. */
+int32_t pts_cache_page_faults(pts_cache *c);
+
 #endif

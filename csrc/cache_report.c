@@ -169,6 +169,12 @@ static int32_t check_page(check *k) {
   return 0;
 }
 
+int32_t pts_cache_page_faults(pts_cache *c) {
+  check k = {.c = c, .message = pts_message_in(NULL, 0)};
+  int32_t code = check_page(&k);
+  return code != 0 ? code : k.findings;
+}
+
 static void check_clean(check *k, uint64_t damage, uint32_t number) {
   if (k->c->counters[PTS_COUNT_DAMAGE] == damage) return;
   pts_message_add(&k->message, "page %u: was damaged, and is repaired now\n", number);

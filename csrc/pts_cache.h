@@ -264,5 +264,8 @@ PTS_EXPORT int32_t pts_cache_statistics_read(uint32_t cache, uint32_t flags,
 /* Verify every invariant of every page, each under its lock. The report (UTF-8, terminated, cut to
  * size) has a line for each finding. Returns the number of findings. */
 PTS_EXPORT int32_t pts_cache_check(uint32_t cache, char *report, uint32_t report_size);
+/* Mend every page, each under its lock: entries that are broken are dropped, and counted as damage.
+ * Returns how many things were mended. */
+PTS_EXPORT int32_t pts_cache_repair(uint32_t cache);
 
 #endif

@@ -502,6 +502,11 @@ export function statistics(cache: number, clear: boolean): Statistics | number {
   ) as Statistics;
 }
 
+/** pts_cache_repair: how many things were mended, or a failure. */
+export function repair(cache: number): number {
+  return library.pts_cache_repair(cache);
+}
+
 /** pts_cache_check: the findings, or a failure. */
 export function check(cache: number): string[] | number {
   const report = new Uint8Array(64 * 1024);

@@ -206,4 +206,10 @@ export const cacheSymbols = {
     ],
     result: "i32",
   },
+  pts_cache_repair: {
+    parameters: [
+      "u32", // uint32_t cache
+    ],
+    result: "i32",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { check } from "../ffi/native.ts";
-import { PrometheusTinyShared } from "../mod.ts";
+import { FastMmap, PrometheusTinyShared } from "../mod.ts";
 
 function folder() {
   const path = Deno.makeTempDirSync();
@@ -50,4 +50,71 @@ Deno.test("check() of what is no store is a failure that says why", () => {
   assert(result < 0);
   assert.match(message, /is not a store: its first bytes are not a store's/);
   assert.match(check(join(temporary.path, "missing"), false).message, /cannot open the store/);
+});
+
+/** `deno task check` itself, without the build before it. */
+async function checkCommand(...args: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--allow-all", "--quiet", "--no-lock"],
+      import.meta.resolve("../tools/check.ts"),
+      ...args,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** Overwrites the header of one entry of a cache, which is 24 bytes before its key. */
+function breakEntry(shareFile: string, key: string): void {
+  const text = new TextDecoder("latin1").decode(Deno.readFileSync(shareFile));
+  const at = text.indexOf(key);
+  assert.ok(at > 24);
+  using file = Deno.openSync(shareFile, { write: true });
+  file.seekSync(at - 24, Deno.SeekMode.Start);
+  file.writeSync(new Uint8Array(24).fill(0xff));
+}
+
+Deno.test("deno task check tells a file's health, fails for what is broken, and repairs it", async () => {
+  using temporary = folder();
+  const filename = join(temporary.path, "both");
+  using prom = new PrometheusTinyShared({ filename, cacheArgs: { cacheSize: "64k" } });
+  using cache = new FastMmap({
+    shareFile: filename,
+    initFile: false,
+    numPages: 3,
+    pageSize: 4096,
+    startSlots: 89,
+  });
+  prom.inc("requests_total");
+  for (let i = 0; i < 50; i++) assert.ok(cache.set(`the key ${i} of all`, i));
+  const whole = await checkCommand(filename);
+  assert.equal(whole.code, 0, whole.text);
+  assert.match(whole.text, /^worker: slot 1, epoch 1, pid \d+$/m);
+  assert.match(whole.text, /^records: 2 of 128 \(series and families\)$/m);
+  assert.match(whole.text, /^cache: 3 pages of 4096 bytes, 3 of them used$/m);
+  assert.match(whole.text, /^cache entries: 50, \d+ bytes$/m);
+  assert.match(whole.text, /^damage: 0$[^]*^repairs: 0$[^]*^cache damage: 0$/m);
+  assert.match(whole.text, /\nok: every invariant holds\n$/);
+
+  breakEntry(filename, "the key 25 of all");
+  const broken = await checkCommand(filename);
+  assert.equal(broken.code, 1, broken.text);
+  assert.match(broken.text, /^finding: page \d: /m);
+  const repaired = await checkCommand("--repair", filename);
+  assert.equal(repaired.code, 0, repaired.text);
+  assert.equal(cache.get("the key 25 of all"), undefined);
+  assert.equal(cache.get("the key 24 of all"), 24);
+  assert.equal((await checkCommand(filename)).code, 0);
+});
+
+Deno.test("deno task check of no store, or of no file, exits with 2 and says why", async () => {
+  using temporary = folder();
+  const missing = await checkCommand(join(temporary.path, "missing"));
+  assert.equal(missing.code, 2);
+  assert.match(missing.text, /cannot open the store/);
+  const usage = await checkCommand();
+  assert.equal(usage.code, 2);
+  assert.match(usage.text, /^usage: deno task check/);
 });

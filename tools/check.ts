@@ -3,7 +3,8 @@
  * when one fails, 2 when the store cannot be read.
  *
  *     deno task check FILE             only looks (a cache is attached to while its pages are read)
- *     deno task check --repair FILE    finishes what killed workers left half done first
+ *     deno task check --repair FILE    finishes what killed workers left half done first, and mends what
+ *                                      can be: entries of a cache that are broken are dropped
  *
  * @module
  */
@@ -26,7 +27,7 @@ function checkMetrics(file: string, repair: boolean): Report {
   return { result, text: message.trimEnd() };
 }
 
-function checkCache(file: string): Report {
+function checkCache(file: string, repair: boolean): Report {
   const ours = { flags: OPEN_EXISTING, countReads: false, permissions: 0, maxWorkers: 0 };
   const { result, message } = cache.open({
     path: file,
@@ -38,18 +39,29 @@ function checkCache(file: string): Report {
   });
   if (result < 0) return { result, text: message };
   try {
-    const statistics = cache.statistics(result, false);
-    const findings = cache.check(result);
+    const shape = cache.shape(result);
+    if (typeof shape === "number") return { result: shape, text: "" };
+    const lines: string[] = [];
+    let findings = cache.check(result);
     if (typeof findings === "number") return { result: findings, text: "" };
-    const lines = findings.map((finding) => `finding: ${finding}`);
-    if (typeof statistics === "object") {
-      const { entries, bytes, pagesUsed, evictions, damage, repairs, workersLive } = statistics;
-      lines.unshift(
-        `cache: ${entries} entries, ${bytes} bytes in ${pagesUsed} pages`,
-        `cache workers: ${workersLive} living, this check included`,
-        `cache evictions: ${evictions}\ncache damage: ${damage}\ncache repairs: ${repairs}`,
-      );
+    if (repair && findings.length > 0) {
+      lines.push(...findings.map((finding) => `was broken: ${finding}`));
+      const mended = cache.repair(result);
+      if (mended < 0) return { result: mended, text: "" };
+      lines.push(`cache mended: ${mended} broken things are dropped`);
+      findings = cache.check(result);
+      if (typeof findings === "number") return { result: findings, text: "" };
     }
+    lines.push(...findings.map((finding) => `finding: ${finding}`));
+    const statistics = cache.statistics(result, false);
+    if (typeof statistics === "number") return { result: statistics, text: "" };
+    const { entries, bytes, pagesUsed, evictions, damage, repairs, workersLive } = statistics;
+    lines.unshift(
+      `cache: ${shape.numPages} pages of ${shape.pageSize} bytes, ${pagesUsed} of them used`,
+      `cache entries: ${entries}, ${bytes} bytes`,
+      `cache workers: ${workersLive} living, this check included`,
+      `cache evictions: ${evictions}\ncache damage: ${damage}\ncache repairs: ${repairs}`,
+    );
     return { result: findings.length, text: lines.join("\n") };
   } finally {
     cache.close(result);
@@ -68,7 +80,7 @@ if (files.length !== 1 || files[0].startsWith("-")) {
   Deno.exit(2);
 }
 const [file] = files;
-const present = [checkMetrics(file, repair), checkCache(file)].filter((report) =>
+const present = [checkMetrics(file, repair), checkCache(file, repair)].filter((report) =>
   !isAbsent(report)
 );
 for (const text of new Set(present.map(({ text }) => text))) if (text !== "") console.log(text);

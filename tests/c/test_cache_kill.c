@@ -260,15 +260,16 @@ static void break_the_subjects_slot(uint32_t cache) {
   *look.slot = 6;
 }
 
-static void killed_while_mending_damage(void) {
-  static const scene mend = {"mend", a_few_and_the_subject, do_set, {"", "new"}, 20};
+static void do_repair(uint32_t c) { CHECK_EQUAL(pts_cache_repair(c), 1); }
+
+static void mend_and_die(const scene *mend) {
   static state before, left;
   for (long point = 1;; point++) {
-    uint32_t c = make(&mend);
+    uint32_t c = make(mend);
     snapshot(c, &before);
     break_the_subjects_slot(c);
-    bool died = child_dies_at(&mend, point);
-    look_without_lock(c, &mend);
+    bool died = child_dies_at(mend, point);
+    look_without_lock(c, mend);
     snapshot(c, &left);
     CHECK(same(&left, &before)); /* the others' */
     CHECK_EQUAL(set_text(c, KEY, "later", now + 300), PTS_CACHE_STORED);
@@ -278,6 +279,11 @@ static void killed_while_mending_damage(void) {
     pts_cache_close(c);
     if (!died || check_failures > 0) break;
   }
+}
+
+static void killed_while_mending_damage(void) {
+  mend_and_die(&(scene){"set", a_few_and_the_subject, do_set, {"", "new"}, 20});
+  mend_and_die(&(scene){"repair", a_few_and_the_subject, do_repair, {""}, 20});
 }
 
 /* Killed while the file, the section or the worker slot is made: the next one just opens it. */
