@@ -38,9 +38,9 @@ static int32_t repair_page(pts_cache *c, uint32_t number) {
   if (faults <= 0) return faults;
   int32_t code = pts_cache_plan_make(c, PTS_CACHE_ALL, 0, 0);
   if (code != 0) return code;
-  pts_cache_plan_apply(c);
-  pts_cache_count(c, PTS_COUNT_DAMAGE, 1);
-  return 0;
+  code = pts_cache_plan_apply(c, 0);
+  if (code == 0) pts_cache_count(c, PTS_COUNT_DAMAGE, 1);
+  return code;
 }
 
 int32_t pts_cache_repair(uint32_t cache) {
