@@ -35,6 +35,7 @@ export type { Duration } from "./src/durations.ts";
 export { StoreError } from "./src/errors.ts";
 export type { Exemplar } from "./src/exemplars.ts";
 export type { ExpireTime } from "./src/expiry.ts";
+export type { Exposition, ExpositionRequest } from "./src/exposition.ts";
 export type { Declaration, GaugeMode, MetricType } from "./src/families.ts";
 export { type Entries, FastMmap } from "./src/fast_mmap.ts";
 export type { MetricsHandler } from "./src/http.ts";

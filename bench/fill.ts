@@ -25,7 +25,12 @@ export function amountOf(index: number, fraction: number): number {
 
 /** The name of all those counters. */
 export const familyName = "http_requests_total";
-const header = `# HELP ${familyName} Requests.\n# TYPE ${familyName} counter\n`;
+const declaration = [
+  '{"type":"counter"}',
+  "-.c;{}",
+  `# HELP ${familyName} Requests.\n# TYPE ${familyName} counter\n`,
+  "# TYPE http_requests counter\n# HELP http_requests Requests.\n",
+];
 
 /** What a filled store should hold. */
 export interface Content {
@@ -68,12 +73,7 @@ export class FilledStore implements Disposable {
       capacity,
     });
     this.reader.check(
-      native.declare(this.reader.attachment, familyName, [
-        '{"type":"counter"}',
-        "-.c;",
-        header,
-        header,
-      ]),
+      native.declare(this.reader.attachment, familyName, declaration),
       "declare the family",
     );
     for (let shard = 0; shard < shards; shard++) {

@@ -99,6 +99,11 @@ static inline int pts_racing_compare(const void *x, const void *y, size_t size) 
   }
   return 0;
 }
+static inline const uint8_t *pts_racing_find(const uint8_t *p, uint8_t wanted, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (pts_racing_byte(p + i) == wanted) return p + i;
+  return NULL;
+}
 static inline void pts_racing_write(void *to, const void *from, size_t size) {
   for (size_t i = 0; i < size; i++)
     __atomic_store_n((uint8_t *)to + i, ((const uint8_t *)from)[i], __ATOMIC_RELAXED);
@@ -108,6 +113,9 @@ static inline uint8_t pts_racing_byte(const uint8_t *p) { return *p; }
 static inline void pts_racing_copy(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 static inline int pts_racing_compare(const void *x, const void *y, size_t size) {
   return memcmp(x, y, size);
+}
+static inline const uint8_t *pts_racing_find(const uint8_t *p, uint8_t wanted, size_t size) {
+  return (const uint8_t *)memchr(p, wanted, size);
 }
 static inline void pts_racing_write(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 #endif

@@ -93,12 +93,19 @@ typedef struct pts_worker {
   /* line 1: the redo record */
   pts_redo redo;
   uint64_t reserved1[4];
-  /* lines 2, 3: counters of the section's own (the cache's statistics) */
+  /* lines 2, 3: counters of the section's own (the cache's statistics; PTS_LAST_RENDER_*) */
   uint64_t counters[16];
 } pts_worker;
 _Static_assert(offsetof(pts_worker, redo) == 64, "worker.redo");
 _Static_assert(offsetof(pts_worker, counters) == 128, "worker.counters");
 _Static_assert(sizeof(pts_worker) == 256, "worker");
+
+/* In a metrics worker's counters: the last exposition that it finished. */
+enum {
+  PTS_LAST_RENDER_MS = 13, /* when, since 1970; 0: never */
+  PTS_LAST_RENDER_NANOSECONDS = 14,
+  PTS_LAST_RENDER_BYTES = 15,
+};
 
 /*
  * Lock bytes, all beyond any data (2^62 and up), so that mandatory locks of Windows hide nothing:
@@ -290,7 +297,7 @@ typedef struct pts_exemplar_line {
 
 #define PTS_MAX_NAME 1024u
 #define PTS_MAX_SERIES_TEXT 32768u
-#define PTS_MAX_DECLARATION (1u << 20)
+#define PTS_MAX_DECLARATION (2u << 20)
 #define PTS_MAX_STATES 1024u
 #define PTS_PART_STATES 4u /* the first part of a declaration that is a state */
 /* Printed labels of 128 characters: each of 4 bytes, or 42 labels a="" of one character each. */

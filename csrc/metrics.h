@@ -291,6 +291,10 @@ int32_t pts_worker_gauge_add(pts_attachment *a, pts_handle *h, double amount);
  * it has none of that number, or the cell is not allocated. */
 const uint64_t *pts_exemplar_cell(const pts_attachment *a, const pts_record *record, uint32_t at);
 
+/* ---- usage.c ---- */
+
+int32_t pts_usage_of(pts_attachment *a, pts_usage *out); /* from any thread */
+
 /* ---- render.c, order.c ---- */
 
 void pts_render_free_all(pts_attachment *a);

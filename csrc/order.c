@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "atomics.h"
+#include "escape.h"
 
 /* ---- texts ---------------------------------------------------------------------------------------- */
 
@@ -30,7 +31,8 @@ bool pts_record_entry(const pts_attachment *a, const pts_record *record, pts_pri
   if (entry.kind == PTS_KIND_FAMILY || entry.kind >= PTS_ENTRY_BOUNDS) return false;
   *out = (pts_printed_entry){.name_length = entry.name_length,
                              .quoted = entry.flags & PTS_SERIES_QUOTED};
-  if (entry.kind == PTS_KIND_HISTOGRAM || entry.kind == PTS_KIND_ENUM) {
+  if (entry.kind == PTS_KIND_HISTOGRAM || entry.kind == PTS_KIND_ENUM ||
+      entry.kind == PTS_KIND_SUMMARY) {
     pts_racing_copy(out->insertion, bytes, sizeof out->insertion);
     bytes += sizeof out->insertion;
   }
@@ -176,9 +178,12 @@ typedef struct builder {
   uint32_t *fresh;   /* per family and class: where its new items begin (family_count * 2 + 1) */
   item *items;       /* new series, grouped by family and class */
   uint32_t item_count;
+  bool quoted;       /* some new labels have quoted names */
 } builder;
 
-static uint32_t class_of(const pts_record *record) { return record->kind == PTS_KIND_HISTOGRAM; }
+static uint32_t class_of(const pts_record *record) {
+  return record->kind == PTS_KIND_HISTOGRAM || record->kind == PTS_KIND_SUMMARY;
+}
 
 /* The old families and the new ones in one sorted list. */
 static bool order_families(builder *b, pts_order *next) {
@@ -254,6 +259,7 @@ static void place_items(builder *b, const uint32_t *group, uint32_t *next) {
     if (group[i] == NO_GROUP) continue;
     pts_text labels = {NULL, 0};
     if (!pts_record_labels(b->a, &b->a->records[b->added[i]], &labels)) pts_damage(b->a);
+    if (pts_labels_quoted(labels)) b->quoted = true;
     b->items[next[group[i]]++] = (item){0, labels, b->added[i]};
   }
 }
@@ -382,6 +388,7 @@ static bool fill(builder *b, pts_order *next) {
   }
   free(scratch);
   next->series_count = at;
+  next->quoted = b->quoted || (b->old && b->old->quoted);
   return made;
 }
 

@@ -6,11 +6,7 @@
 #define PTS_ORDER_H
 
 #include "metrics.h"
-
-typedef struct pts_text {
-  const uint8_t *bytes;
-  uint32_t length;
-} pts_text;
+#include "text.h"
 
 int pts_text_compare(pts_text x, pts_text y); /* bytewise, a prefix first */
 
@@ -19,7 +15,7 @@ typedef struct pts_printed_entry {
   pts_text printed;
   uint32_t name_length;
   bool quoted;
-  uint16_t insertion[2]; /* histograms and enums: where a label goes, and how many bytes it replaces */
+  uint16_t insertion[2]; /* histograms, summaries and enums: where a label goes, and how many bytes it replaces */
 } pts_printed_entry;
 
 /* The texts of records; false when the file is damaged there. */
@@ -33,7 +29,7 @@ typedef struct pts_order_family {
   uint32_t record;
   uint32_t first; /* in series: first the values, then the histograms, each in order */
   uint32_t values;
-  uint32_t histograms;
+  uint32_t histograms; /* and summaries */
   bool enums;   /* some of the values are */
   bool tangled; /* bucket lines of some histograms have the same labels */
 } pts_order_family;
@@ -45,6 +41,7 @@ typedef struct pts_order {
   uint32_t family_count;
   uint32_t series_count;
   uint32_t histogram_count;
+  bool quoted; /* some labels have quoted names */
   pts_order_family *families;
   uint32_t *series;
   uint32_t *known;   /* of each record below seen: the incarnation that is in, plus 1; 0: none */

@@ -81,6 +81,7 @@ void pts_os_wait(uint64_t *word, uint32_t value, uint32_t timeout_ms);
 void pts_os_wake(uint64_t *word); /* one waiter */
 void pts_os_sleep(uint32_t milliseconds);
 uint64_t pts_os_monotonic_ms(void);
+uint64_t pts_os_monotonic_ns(void);
 uint64_t pts_os_clock_ms(void); /* since 1970 */
 uint64_t pts_os_clock_us(void);
 

@@ -481,6 +481,12 @@ static uint64_t clock_ms(clockid_t clock) {
 
 uint64_t pts_os_monotonic_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
 
+uint64_t pts_os_monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 uint64_t pts_os_clock_ms(void) { return clock_ms(CLOCK_REALTIME); }
 
 uint64_t pts_os_clock_us(void) {

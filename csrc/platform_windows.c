@@ -553,13 +553,17 @@ void pts_os_wake(uint64_t *word) { (void)word; }
 
 void pts_os_sleep(uint32_t milliseconds) { Sleep(milliseconds); }
 
-uint64_t pts_os_monotonic_ms(void) {
+static uint64_t monotonic(uint64_t units_in_a_second) {
   LARGE_INTEGER now, frequency;
   QueryPerformanceFrequency(&frequency);
   QueryPerformanceCounter(&now);
   uint64_t ticks = (uint64_t)now.QuadPart, second = (uint64_t)frequency.QuadPart;
-  return ticks / second * 1000 + ticks % second * 1000 / second;
+  return ticks / second * units_in_a_second + ticks % second * units_in_a_second / second;
 }
+
+uint64_t pts_os_monotonic_ms(void) { return monotonic(1000); }
+
+uint64_t pts_os_monotonic_ns(void) { return monotonic(1000000000); }
 
 uint64_t pts_os_clock_us(void) {
   const uint64_t from_1601_to_1970_us = 11644473600000000u;

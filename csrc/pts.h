@@ -6,13 +6,13 @@
  *   int32_t att = pts_open(&options, message, sizeof message);     // >= 0: an attachment
  *   int32_t h = pts_series(att, &key, text);                       // >= 0: a handle, look it up once
  *   pts_add(att, h, 1);                                            // hot: no lock, no system call
- *   int32_t r = pts_render_open(att, 0);
+ *   int32_t r = pts_render_open(att, 0, now_ms);
  *   while ((n = pts_render_next(att, r, buffer, sizeof buffer)) > 0) write(1, buffer, n);
  *   pts_render_close(att, r);
  *   pts_close(att);
  *
  * Ownership. An attachment belongs to the thread that opened it: every call with its number comes from that
- * thread, except the three of rendering, which any thread may make (one at a time for each render). A thread that ends without
+ * thread, except those of rendering, which any thread may make (one at a time for each render). A thread that ends without
  * pts_close has its attachments closed by a thread-exit hook; a process that ends, by the kernel.
  * Buffers belong to the caller and are only used during the call.
  *
@@ -84,6 +84,7 @@ enum {
   PTS_KIND_ENUM = 3,      /* the index of one of the family's states, -1 for none of them */
   PTS_KIND_LIVE = 4,      /* a gauge with a value for each worker */
   PTS_KIND_RECENT = 5,    /* likewise, with its time: the last one counts */
+  PTS_KIND_SUMMARY = 6,   /* count, sum and quantiles */
 };
 
 /* pts_open: what to attach to, and how to make it when it is not there. */
@@ -129,7 +130,8 @@ PTS_EXPORT int32_t pts_error_text(int32_t code, char *text, uint32_t size);
  *      workers count ('l' or '.'), the type ('c' 'g' 'h' 's' 'i' 'e' 'u', '-' for none), after how many
  *      milliseconds without an update a series leaves (digits, none: never), ';', then what it does not read
  *   2  the header lines of the text format: "# HELP ...\n# TYPE ...\n", may be empty
- *   3  those of OpenMetrics
+ *   3  those of OpenMetrics: "# TYPE ...\n# UNIT ...\n# HELP ...\n", of the family's name there, which for
+ *      a counter is without its _total, for an info without its _info
  *   4.. one `label="value"` for each state of an enum
  * Fails with PTS_E_MISMATCH (the old declaration stays), *_FULL, LOCK_TIMEOUT.
  */
@@ -210,11 +212,26 @@ PTS_EXPORT int32_t pts_dropped(uint32_t attachment);
 /* ---- rendering -------------------------------------------------------------------------------- */
 
 enum {
-  PTS_RENDER_LEXICAL = 1, /* buckets in the order of their text, histogram parts as separate names */
+  PTS_RENDER_LEXICAL = 1,     /* buckets in the order of their text, histogram parts as separate names */
+  PTS_RENDER_OPENMETRICS = 2, /* OpenMetrics 1.0.0 and not the text format */
+  /* How names outside of Prometheus's own set are escaped (escape.h); none of the three: not at all. */
+  PTS_RENDER_ESCAPE_UNDERSCORES = 4,
+  PTS_RENDER_ESCAPE_DOTS = 8,
+  PTS_RENDER_ESCAPE_VALUES = 16,
+  PTS_RENDER_ESCAPES =
+      PTS_RENDER_ESCAPE_UNDERSCORES | PTS_RENDER_ESCAPE_DOTS | PTS_RENDER_ESCAPE_VALUES,
+  PTS_RENDER_STORE = 32,   /* the store's own series, too */
+  PTS_RENDER_CREATED = 64, /* OpenMetrics: _created of counters, histograms and summaries */
 };
 
-/* Begin a text exposition; it sees every update that was made before this call. Returns its number. */
-PTS_EXPORT int32_t pts_render_open(uint32_t attachment, uint32_t flags);
+/* Begin an exposition; it sees every update that was made before this call. now_ms is the time for
+ * windows and expiry, in milliseconds since 1970. Returns its number, or INVALID for flags that are
+ * unknown or exclude each other, CLOSED, DAMAGED, TOO_MANY, NO_MEMORY. */
+PTS_EXPORT int32_t pts_render_open(uint32_t attachment, uint32_t flags, double now_ms);
+/* Before the first pts_render_next, once: print only families that have one of these names, or a sample
+ * that has. The names one after the other, their lengths in lengths; none: nothing is printed. */
+PTS_EXPORT int32_t pts_render_only(uint32_t attachment, uint32_t render, const uint8_t *names,
+                                   const uint32_t *lengths, uint32_t count);
 /* Fill buffer with whole lines. Returns their bytes, 0 at the end, PTS_E_TOO_SMALL when not even
  * one line fits. */
 PTS_EXPORT int32_t pts_render_next(uint32_t attachment, uint32_t render, uint8_t *buffer,

@@ -2,9 +2,9 @@
  * The text exposition, in whole lines, into buffers of any size.
  *
  * A render is a list of groups and a position in it. A group is a name under which lines are printed:
- * a family's own series, or one of the three parts of its histograms.
+ * a family's own series, or one of the parts of its histograms and summaries.
  *
- * I1: a histogram is read once, when its buckets begin; its _count and _sum lines come from that
+ * I1: a histogram is read once, when its buckets begin (a summary, when its quantiles do); its _count and _sum lines come from that
  *     reading, so they agree with the buckets whatever happens in between.
  * I2: a step writes one line completely or nothing; the position moves only after it.
  */
@@ -15,90 +15,41 @@
 #include <string.h>
 
 #include "atomics.h"
-#include "number.h"
-
-/* ---- writing -------------------------------------------------------------------------------------- */
-
-#define NUMBERS (2 * PTS_NUMBER_MAX + 4) /* " value time\n" and what the printer may overwrite */
-
-static inline uint8_t *put(uint8_t *p, const void *bytes, size_t length) {
-  if (length) pts_racing_copy(p, bytes, length);
-  return p + length;
-}
-
-static inline bool room(const pts_sink *sink, size_t length) {
-  return (size_t)(sink->end - sink->at) >= length;
-}
-
-static bool write_text(pts_sink *sink, const void *bytes, size_t length) {
-  if (!room(sink, length)) return false;
-  sink->at = put(sink->at, bytes, length);
-  return true;
-}
-
-/* "printed value[ time]\n" */
-static inline bool write_line(pts_sink *sink, pts_text printed, const pts_reading *reading) {
-  if (!room(sink, printed.length + NUMBERS)) return false;
-  uint8_t *p = put(sink->at, printed.bytes, printed.length);
-  *p++ = ' ';
-  p += pts_number_print((char *)p, reading->value);
-  if (!isnan(reading->time)) {
-    *p++ = ' ';
-    p += pts_number_print((char *)p, reading->time);
-  }
-  *p++ = '\n';
-  sink->at = p;
-  return true;
-}
-
-/*
- * The printed series with a suffix behind the name and a label put in:
- * `name{a="b"}` becomes `name_bucket{a="b",le="1"}`; insertion may be empty.
- */
-static bool write_derived(pts_sink *sink, const pts_parts *parts, pts_text suffix, pts_text label,
-                          const pts_reading *reading) {
-  size_t length = parts->name.length + parts->before.length + parts->after.length + suffix.length +
-                  label.length + 8;
-  if (!room(sink, length + NUMBERS)) return false;
-  bool braces = parts->quoted || parts->before.length || parts->after.length || label.length;
-  uint8_t *p = sink->at;
-  if (parts->quoted) p = put(p, "{\"", 2);
-  p = put(p, parts->name.bytes, parts->name.length);
-  p = put(p, suffix.bytes, suffix.length);
-  if (parts->quoted) *p++ = '"';
-  bool more = parts->quoted;
-  if (braces && !parts->quoted) *p++ = '{';
-  const pts_text pieces[3] = {parts->before, label, parts->after};
-  for (int i = 0; i < 3; i++) {
-    if (!pieces[i].length) continue;
-    if (more) *p++ = ',';
-    p = put(p, pieces[i].bytes, pieces[i].length);
-    more = true;
-  }
-  if (braces) *p++ = '}';
-  sink->at = p;
-  return write_line(sink, (pts_text){NULL, 0}, reading);
-}
+#include "render.h"
 
 /* ---- values, live gauges, enums ----------------------------------------------------------------------- */
 
 /* Each returns 1 when it is done, 0 when the sink is full. */
-static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
-  pts_record *record = pts_record_at(r->a, number);
-  if (!record) return 1;
-  if (!pts_order_holds(r->order, r->a, number)) return 1;
+static int stored_value(pts_render *r, pts_sink *sink, const pts_record *record, uint32_t number) {
   pts_reading reading;
   pts_text printed;
+  if (!pts_order_holds(r->order, r->a, number)) return 1;
   if (!pts_read_value(r->a, &r->view, record, &r->traits, &reading)) return 1;
   if (!pts_record_printed(r->a, record, &printed)) {
     pts_damage(r->a);
     return 1;
   }
   uint8_t *line = sink->at;
-  if (!write_line(sink, printed, &reading)) return 0;
+  if (!pts_sink_line(sink, printed, &reading)) return 0;
   pts_fence_acquire();
   if (!pts_order_holds(r->order, r->a, number)) sink->at = line; /* its room was given away meanwhile */
   return 1;
+}
+
+/* With a name or labels that are not printed as they are stored. */
+static int respelt_value(pts_render *r, pts_sink *sink, const pts_record *record) {
+  pts_reading reading;
+  pts_parts parts;
+  if (!pts_read_value(r->a, &r->view, record, &r->traits, &reading)) return 1;
+  if (!pts_whole_parts_of(r, record, &parts)) return 1;
+  return pts_sink_derived(sink, &parts, PTS_NO_TEXT, PTS_NO_TEXT, &reading);
+}
+
+static int value_step(pts_render *r, pts_sink *sink, uint32_t number) {
+  const pts_record *record = pts_record_at(r->a, number);
+  if (!record) return 1;
+  if (pts_is_openmetrics(r)) return pts_openmetrics_value(r, sink, record);
+  return r->as_stored ? stored_value(r, sink, record, number) : respelt_value(r, sink, record);
 }
 
 /* How many series ahead a record is asked for, and what it leads to. */
@@ -125,29 +76,22 @@ static int values_step(pts_render *r, pts_sink *sink, const pts_order_family *fa
 
 /* ---- histograms ----------------------------------------------------------------------------------------- */
 
-static const pts_text no_text = {NULL, 0};
-
-static pts_text suffix_of(pts_part part) {
-  switch (part) {
-  case PTS_PART_BUCKET:
-    return (pts_text){(const uint8_t *)"_bucket", 7};
-  case PTS_PART_COUNT:
-    return (pts_text){(const uint8_t *)"_count", 6};
-  case PTS_PART_SUM:
-    return (pts_text){(const uint8_t *)"_sum", 4};
-  default:
-    return no_text;
-  }
+/* A group has buckets or quantiles, or what comes of either. */
+static bool is_of_group(const pts_render *r, const pts_record *record) {
+  bool quantiles = r->group->part == PTS_PART_QUANTILE;
+  return record && quantiles == (record->kind == PTS_KIND_SUMMARY);
 }
 
-/* The lines of the histogram that was read. */
+/* The lines of the histogram or summary that was read. */
 static int bucket_lines(pts_render *r, pts_sink *sink) {
-  for (; r->bucket < r->buckets.line_count; r->bucket++) {
-    pts_text label = pts_buckets_label(&r->buckets, r->bucket);
-    pts_reading reading = {(double)r->buckets.values[r->bucket], NAN};
-    if (!write_derived(sink, &r->parts, suffix_of(PTS_PART_BUCKET), label, &reading)) return 0;
+  pts_text suffix = pts_part_suffix(r->group->part);
+  for (; r->line < r->buckets.line_count; r->line++) {
+    pts_text label = pts_buckets_label(&r->buckets, r->line);
+    pts_reading reading = {r->buckets.values[r->line], NAN};
+    if (!pts_sink_derived(sink, &r->parts, suffix, label, &reading)) return 0;
   }
   r->reading_buckets = false;
+  r->line = 0;
   return 1;
 }
 
@@ -157,11 +101,11 @@ static int buckets_step(pts_render *r, pts_sink *sink, const pts_order_family *f
     if (!r->reading_buckets) {
       pts_total *total = &r->group->totals[r->series];
       const pts_record *record = pts_record_at(r->a, series[r->series]);
-      if (!record) continue;
+      if (!is_of_group(r, record)) continue;
       if (!pts_buckets_read(r, record, total)) return PTS_E_NO_MEMORY;
-      if (!total->exists || !pts_parts_of(r->a, record, &r->parts)) continue;
+      if (!total->exists || !pts_parts_of(r, record, &r->parts)) continue;
       r->reading_buckets = true;
-      r->bucket = 0;
+      r->line = 0;
     }
     if (!bucket_lines(r, sink)) return 0;
   }
@@ -175,78 +119,82 @@ static int totals_step(pts_render *r, pts_sink *sink, const pts_order_family *fa
     const pts_total *total = &r->group->totals[r->series];
     const pts_record *record = pts_record_at(r->a, series[r->series]);
     pts_parts parts;
-    if (!total->exists || !record || !pts_whole_parts_of(r->a, record, &parts)) continue;
+    if (!total->exists || !record || !pts_whole_parts_of(r, record, &parts)) continue;
     pts_reading reading = {sums ? total->sum : (double)total->count, NAN};
-    if (!write_derived(sink, &parts, suffix_of(r->group->part), no_text, &reading)) return 0;
+    if (!pts_sink_derived(sink, &parts, pts_part_suffix(r->group->part), PTS_NO_TEXT, &reading))
+      return 0;
   }
   return 1;
 }
 
 /* Lines that were made and sorted before (spread.c). */
 static int spread_step(pts_render *r, pts_sink *sink) {
+  bool own = r->group->part == PTS_PART_OWN && r->title;
+  pts_text suffix =
+      own ? pts_suffix_of_value(r->title->suffix) : pts_part_suffix(r->group->part);
   for (; r->series < r->spread.count; r->series++) {
     const pts_line *line = &r->spread.lines[r->series];
     pts_parts parts = r->spread.parts;
+    pts_reading reading = line->reading;
+    if (pts_is_openmetrics(r)) reading.time /= 1000; /* seconds */
     parts.before = pts_line_labels(&r->spread, line);
-    if (!write_derived(sink, &parts, suffix_of(r->group->part), no_text, &line->reading)) return 0;
+    if (!pts_sink_derived(sink, &parts, suffix, PTS_NO_TEXT, &reading)) return 0;
   }
   return 1;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------- */
 
-static int header_step(pts_render *r, pts_sink *sink, const pts_record *family) {
-  uint32_t length;
-  const uint8_t *header = pts_family_part(r->a, family, 2, &length);
-  return !header || write_text(sink, header, length);
-}
-
-/* The store's own counters, only when there is something to say. */
-static int own_step(pts_sink *sink, const char *name, const char *help, double value) {
-  pts_text n = {(const uint8_t *)name, (uint32_t)strlen(name)};
-  size_t help_length = strlen(help);
-  if (!room(sink, 3 * (size_t)n.length + help_length + NUMBERS + 32)) return 0;
-  write_text(sink, "# HELP ", 7);
-  write_text(sink, n.bytes, n.length);
-  write_text(sink, " ", 1);
-  write_text(sink, help, help_length);
-  write_text(sink, "\n# TYPE ", 8);
-  write_text(sink, n.bytes, n.length);
-  write_text(sink, " counter\n", 9);
-  pts_reading reading = {value, NAN};
-  return write_line(sink, n, &reading);
+static const pts_title *title_of(const pts_render *r, uint32_t family) {
+  return r->titles ? &r->titles[family] : NULL;
 }
 
 /* The header of the family whose name the group has, if any has it. */
+static int header_step(pts_render *r, pts_sink *sink, uint32_t family, const pts_record *record) {
+  pts_text header;
+  bool made = record ? pts_header_of(r, record, title_of(r, family), &header)
+                     : pts_part_header_of(r, r->title, r->group->part, &header);
+  return made ? pts_sink_text(sink, header) : PTS_E_NO_MEMORY;
+}
+
 static int begin_group(pts_render *r, pts_sink *sink) {
   r->group = &r->groups[r->at];
-  if (r->group->part > PTS_PART_SUM) return 1;
+  if (r->group->part == PTS_PART_STORE) return 1;
+  r->title = title_of(r, r->group->family);
+  r->as_stored =
+      !r->title || (r->title->as_stored && !(r->scheme != PTS_SCHEME_NONE && r->order->quoted));
   bool own = r->group->part == PTS_PART_OWN;
   uint32_t named = own ? r->group->family : r->group->plain;
   const pts_record *record =
       named == PTS_NO_FAMILY ? NULL : pts_record_at(r->a, r->order->families[named].record);
-  if (record && !header_step(r, sink, record)) return 0;
+  int done = header_step(r, sink, named, record);
+  if (done != 1) return done;
   r->traits = record ? pts_family_traits(r->a, record) : (pts_traits){.type = '-'};
   return pts_spread_begin(r) ? 1 : PTS_E_NO_MEMORY;
 }
 
 static int group_step(pts_render *r, pts_sink *sink) {
+  if (r->group->part == PTS_PART_STORE) return pts_own_step(r, sink, r->group->family);
+  if (r->spread.used) return spread_step(r, sink);
   const pts_order_family *family = &r->order->families[r->group->family];
-  if (r->group->part <= PTS_PART_SUM && r->spread.used) return spread_step(r, sink);
   switch (r->group->part) {
   case PTS_PART_OWN:
     return values_step(r, sink, family);
+  case PTS_PART_QUANTILE:
   case PTS_PART_BUCKET:
     return buckets_step(r, sink, family);
-  case PTS_PART_COUNT:
-  case PTS_PART_SUM:
-    return totals_step(r, sink, family);
-  case PTS_PART_DAMAGE:
-    return own_step(sink, PTS_NAME_DAMAGE, "Broken things met in the store.", (double)r->damage);
+  case PTS_PART_WHOLE:
+    return pts_openmetrics_whole(r, sink, family);
   default:
-    return own_step(sink, PTS_NAME_DROPPED, "Updates that found no room in the store.",
-                    (double)r->dropped);
+    return totals_step(r, sink, family);
   }
+}
+
+/* OpenMetrics has a last line, by which a reader knows that nothing is missing. */
+static int end_step(pts_render *r, pts_sink *sink) {
+  if (!pts_is_openmetrics(r) || r->ended) return 1;
+  r->ended = pts_sink_text(sink, pts_text_of("# EOF\n"));
+  return r->ended;
 }
 
 int32_t pts_render_lines(pts_render *r, uint8_t *buffer, uint32_t size) {
@@ -264,6 +212,7 @@ int32_t pts_render_lines(pts_render *r, uint8_t *buffer, uint32_t size) {
     r->begun = false;
     r->series = 0;
   }
+  if (done == 1) done = end_step(r, &sink);
   if (done < 0) return done;
   if (done == 0 && sink.at == buffer) return PTS_E_TOO_SMALL;
   return (int32_t)(sink.at - buffer);

@@ -6,6 +6,7 @@
  * I2: whoever uses a render holds a reference to its attachment, so closing never unmaps under it.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "atomics.h"
 #include "render.h"
@@ -14,24 +15,34 @@ static void free_render(pts_render *r) {
   if (r->order) pts_order_release(r->order);
   pts_buckets_free(&r->buckets);
   pts_spread_free(&r->spread);
+  free(r->own);
+  free(r->only.bytes);
+  free(r->only.lengths);
   free(r->groups);
   free(r->totals);
+  free(r->titles);
+  free(r->titles_text.bytes);
+  free(r->scratch.bytes);
+  free(r->state.bytes);
   free(r);
 }
 
-static void sum_own_counters(pts_render *r) {
-  r->damage = pts_load_relaxed_u64(&r->a->metrics->damage);
-  for (uint32_t slot = 1; slot < r->view.high; slot++)
-    r->dropped += pts_load_relaxed_u64(&r->a->session.store.workers[slot].dropped);
+static pts_scheme scheme_of(uint32_t flags) {
+  return flags & PTS_RENDER_ESCAPE_UNDERSCORES ? PTS_SCHEME_UNDERSCORES
+         : flags & PTS_RENDER_ESCAPE_DOTS      ? PTS_SCHEME_DOTS
+         : flags & PTS_RENDER_ESCAPE_VALUES    ? PTS_SCHEME_VALUES
+                                               : PTS_SCHEME_NONE;
 }
 
-static pts_render *make_render(pts_attachment *a, uint32_t flags) {
+static pts_render *make_render(pts_attachment *a, uint32_t flags, double now_ms) {
   pts_render *r = calloc(1, sizeof *r);
   if (!r) return NULL;
   r->a = a;
-  r->flags = flags;
+  /* OpenMetrics has one order only. */
+  r->flags = flags & PTS_RENDER_OPENMETRICS ? flags & ~(uint32_t)PTS_RENDER_LEXICAL : flags;
+  r->scheme = scheme_of(flags);
+  r->now_ms = now_ms;
   pts_view_take(a, &r->view);
-  sum_own_counters(r);
   return r;
 }
 
@@ -43,7 +54,7 @@ static void expire(pts_render *r) {
     pts_traits traits = record ? pts_family_traits(r->a, record) : (pts_traits){0};
     if (traits.ttl_ms)
       pts_expire(r->a, r->order->series + family->first, family->values + family->histograms,
-                 traits.ttl_ms, (double)pts_os_clock_ms());
+                 traits.ttl_ms, r->now_ms);
   }
 }
 
@@ -59,8 +70,12 @@ static bool plan(pts_render *r) {
   if (r->order && pts_plan_make(r)) return true;
   free(r->groups);
   free(r->totals);
+  free(r->titles);
   r->groups = NULL;
   r->totals = NULL;
+  r->titles = NULL;
+  r->titles_text.used = 0;
+  r->group_count = 0;
   return false;
 }
 
@@ -76,11 +91,21 @@ static int32_t enter(pts_attachment *a, pts_render *r) {
   return number;
 }
 
-int32_t pts_render_open(uint32_t attachment, uint32_t flags) {
+#define ALL_FLAGS                                                                                  \
+  (PTS_RENDER_LEXICAL | PTS_RENDER_OPENMETRICS | PTS_RENDER_ESCAPES | PTS_RENDER_STORE |           \
+   PTS_RENDER_CREATED)
+
+static bool flags_hold(uint32_t flags) {
+  uint32_t escapes = flags & PTS_RENDER_ESCAPES;
+  return (flags & ~(uint32_t)ALL_FLAGS) == 0 && (escapes & (escapes - 1)) == 0;
+}
+
+int32_t pts_render_open(uint32_t attachment, uint32_t flags, double now_ms) {
+  if (!flags_hold(flags)) return PTS_E_INVALID;
   pts_attachment *a = pts_attachment_hold(attachment);
   if (!a) return PTS_E_CLOSED;
   int32_t code = pts_store_intact(&a->session.store);
-  pts_render *r = code == 0 ? make_render(a, flags) : NULL;
+  pts_render *r = code == 0 ? make_render(a, flags, now_ms) : NULL;
   if (code == 0) code = r ? enter(a, r) : PTS_E_NO_MEMORY;
   if (code < 0 && r) free_render(r);
   pts_attachment_release(a);
@@ -106,14 +131,54 @@ static void give_back(pts_render *r) {
   pts_os_process_unlock();
 }
 
+static int32_t keep_names(pts_render *r, const uint8_t *names, const uint32_t *lengths,
+                          uint32_t count) {
+  if (r->groups || r->only.used) return PTS_E_INVALID;
+  uint64_t size = 0;
+  for (uint32_t i = 0; i < count; i++) size += lengths[i];
+  if (size > PTS_MAX_DECLARATION) return PTS_E_TOO_LONG;
+  r->only.bytes = malloc(size + 1);
+  r->only.lengths = malloc((size_t)count * sizeof *lengths + 1);
+  if (!r->only.bytes || !r->only.lengths) return PTS_E_NO_MEMORY;
+  if (size) memcpy(r->only.bytes, names, size);
+  if (count) memcpy(r->only.lengths, lengths, (size_t)count * sizeof *lengths);
+  r->only.count = count;
+  r->only.used = true;
+  return 0;
+}
+
+int32_t pts_render_only(uint32_t attachment, uint32_t number, const uint8_t *names,
+                        const uint32_t *lengths, uint32_t count) {
+  pts_attachment *a = pts_attachment_hold(attachment);
+  if (!a) return PTS_E_CLOSED;
+  int32_t code = PTS_E_INVALID;
+  pts_render *r = take(a, number, false);
+  if (r) {
+    code = keep_names(r, names, lengths, count);
+    give_back(r);
+  }
+  pts_attachment_release(a);
+  return code;
+}
+
+static int32_t next_lines(pts_render *r, uint8_t *buffer, uint32_t size) {
+  int32_t code = pts_store_intact(&r->a->session.store);
+  if (code != 0) return code;
+  uint64_t from = pts_os_monotonic_ns();
+  int32_t length = plan(r) ? pts_render_lines(r, buffer, size) : PTS_E_NO_MEMORY;
+  r->nanoseconds += pts_os_monotonic_ns() - from;
+  if (length > 0) r->bytes += (uint32_t)length;
+  if (length == 0) pts_own_finished(r);
+  return length;
+}
+
 int32_t pts_render_next(uint32_t attachment, uint32_t number, uint8_t *buffer, uint32_t size) {
   pts_attachment *a = pts_attachment_hold(attachment);
   if (!a) return PTS_E_CLOSED;
   int32_t code = PTS_E_INVALID;
   pts_render *r = take(a, number, false);
   if (r) {
-    code = pts_store_intact(&a->session.store);
-    if (code == 0) code = plan(r) ? pts_render_lines(r, buffer, size) : PTS_E_NO_MEMORY;
+    code = next_lines(r, buffer, size);
     give_back(r);
   }
   pts_attachment_release(a);

@@ -20,7 +20,10 @@ static uint64_t count_living(pts_attachment *a, uint32_t high) {
 
 int32_t pts_usage_read(uint32_t attachment, pts_usage *out) {
   pts_attachment *a = pts_attachment_of(attachment);
-  if (!a) return PTS_E_CLOSED;
+  return a ? pts_usage_of(a, out) : PTS_E_CLOSED;
+}
+
+int32_t pts_usage_of(pts_attachment *a, pts_usage *out) {
   const pts_metrics *m = a->metrics;
   uint32_t high = pts_load_acquire_u32(&m->workers_high);
   if (high > a->session.store.max_workers + 1) high = a->session.store.max_workers + 1;

@@ -10,7 +10,7 @@ import { abiVersion, symbols } from "./symbols.ts";
 import { StoreError } from "../src/errors.ts";
 
 /** PTS_KIND_*: what a series holds. */
-export const Kind = { value: 1, histogram: 2, enum: 3, live: 4, recent: 5 } as const;
+export const Kind = { value: 1, histogram: 2, enum: 3, live: 4, recent: 5, summary: 6 } as const;
 /** One of the numbers of {@linkcode Kind}. */
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -18,7 +18,15 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 export const Open = { init: 1, private: 2, existing: 4 } as const;
 
 /** PTS_RENDER_* */
-export const Render = { lexical: 1 } as const;
+export const Render = {
+  lexical: 1,
+  openMetrics: 2,
+  escapeUnderscores: 4,
+  escapeDots: 8,
+  escapeValues: 16,
+  store: 32,
+  created: 64,
+} as const;
 
 const SERIES_QUOTED = 1;
 const SERIES_NO_CREATE = 2;
@@ -134,18 +142,25 @@ export function sharedPath(name: string): Outcome {
   return { result, message: textOf(result < 0 ? message : path) };
 }
 
+/** Texts one after the other, with their lengths. Neither is empty: C gets their addresses. */
+function joined(texts: readonly string[]) {
+  const pieces = texts.map((text) => encoder.encode(text));
+  const lengths = new Uint32Array(pieces.length + 1);
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 1));
+  let at = 0;
+  for (const [index, piece] of pieces.entries()) {
+    lengths[index] = piece.length;
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return { bytes, lengths };
+}
+
 /** pts_declare */
 export function declare(attachment: number, name: string, parts: readonly string[]): number {
-  const bytes = parts.map((part) => encoder.encode(part));
-  const lengths = Uint32Array.from(bytes, (part) => part.length);
-  const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0) + 1);
-  let at = 0;
-  for (const part of bytes) {
-    all.set(part, at);
-    at += part.length;
-  }
+  const { bytes, lengths } = joined(parts);
   const key = encoder.encode(name);
-  return load().pts_declare(attachment, key, key.length, all, lengths, bytes.length);
+  return load().pts_declare(attachment, key, key.length, bytes, lengths, parts.length);
 }
 
 /** pts_declared: the part's text, or a failure. */
@@ -275,6 +290,12 @@ export function value(attachment: number, handle: number): Value {
   countOut[0] = 0;
   const result = load().pts_value(attachment, handle, valueOut, countOut);
   return { result, value: valueOut[0], count: countOut[0] };
+}
+
+/** pts_render_only */
+export function renderOnly(attachment: number, render: number, names: readonly string[]): number {
+  const { bytes, lengths } = joined(names);
+  return load().pts_render_only(attachment, render, bytes, lengths, names.length);
 }
 
 /** pts_render_next */

@@ -164,6 +164,17 @@ export const symbols = {
     parameters: [
       "u32", // uint32_t attachment
       "u32", // uint32_t flags
+      "f64", // double now_ms
+    ],
+    result: "i32",
+  },
+  pts_render_only: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "u32", // uint32_t render
+      "buffer", // const uint8_t *names
+      "buffer", // const uint32_t *lengths
+      "u32", // uint32_t count
     ],
     result: "i32",
   },

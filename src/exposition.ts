@@ -6,7 +6,49 @@
 
 import * as native from "../ffi/native.ts";
 import { failures } from "./errors.ts";
+import { shown } from "./labels.ts";
+import { checkMembers } from "./options.ts";
 import type { Store } from "./store.ts";
+
+/** What {@linkcode PrometheusTinyShared.exposition} is to make. */
+export interface ExpositionRequest {
+  /** The client's `Accept` header. Text format 0.0.4 without one. */
+  accept?: string | null;
+  /**
+   * Only families that have one of these names, or a sample that has: `request_seconds` and
+   * `request_seconds_count` mean the same histogram. Everything by default.
+   */
+  names?: readonly string[];
+}
+
+/** An exposition and what it is. */
+export interface Exposition {
+  /** UTF-8. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** For the `Content-Type` header. */
+  readonly contentType: string;
+}
+
+/**
+ * Checks a request.
+ *
+ * @throws {TypeError} if a member is unknown or of a wrong type
+ */
+export function checkExpositionRequest(request: ExpositionRequest): ExpositionRequest {
+  checkMembers(
+    "exposition request",
+    request.accept === null ? { ...request, accept: undefined } : request,
+    {
+      accept: ["string"],
+      names: ["object"],
+    },
+  );
+  const { names } = request;
+  const valid = names === undefined ||
+    (Array.isArray(names) && names.every((name) => typeof name === "string"));
+  if (!valid) throw new TypeError(`names must be an array of strings, not ${shown(names)}`);
+  return request;
+}
 
 const FIRST_SIZE = 64 * 1024;
 /** Parts of a stream: also how much is compressed at a time. */
@@ -14,14 +56,43 @@ const PART_SIZE = 128 * 1024;
 
 const TOO_SMALL = failures.TOO_SMALL[0];
 
+/** Up to so many series an exposition is made at once: it takes a millisecond or two. */
+const MOST_AT_ONCE = 10_000;
+
+/** Whether making an exposition would hold the event loop up, so that it is better made in parts. */
+export function isLarge(store: Store): boolean {
+  return store.usage().seriesUsed > MOST_AT_ONCE;
+}
+
 /** What each store's last exposition needed: the next one is likely as long. */
 const usualSizes = new WeakMap<Store, number>();
 /** ... but more is not asked for at once. */
 const MOST_USUAL_SIZE = 128 * 1024 * 1024;
 
-/** The whole exposition, as bytes. */
-export function wholeExposition(store: Store, flags: number): Uint8Array<ArrayBuffer> {
-  const render = store.check(native.renderOpen(store.attachment, flags), "begin an exposition");
+/** Begins an exposition of everything, or of families that have one of the names or a sample that has. */
+function open(store: Store, flags: number, names: readonly string[] | undefined): number {
+  const { attachment } = store;
+  const render = native.renderOpen(attachment, flags, Date.now());
+  store.check(render, "begin an exposition");
+  if (names === undefined) return render;
+  const result = native.renderOnly(attachment, render, names);
+  if (result < 0) native.renderClose(attachment, render);
+  store.check(result, "select metrics by their names");
+  return render;
+}
+
+/**
+ * The whole exposition, as bytes.
+ *
+ * @param flags {@linkcode native.Render}
+ * @param names only families that have one of them, or a sample that has
+ */
+export function wholeExposition(
+  store: Store,
+  flags: number,
+  names?: readonly string[],
+): Uint8Array<ArrayBuffer> {
+  const render = open(store, flags, names);
   try {
     let buffer = new Uint8Array(usualSizes.get(store) ?? FIRST_SIZE);
     let used = 0;
@@ -56,10 +127,11 @@ function grown(buffer: Uint8Array<ArrayBuffer>, used: number): Uint8Array<ArrayB
 export function expositionStream(
   store: Store,
   flags: number,
+  names?: readonly string[],
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   // Of this attachment to the end: after a close() its number may be another store's.
   const { attachment } = store;
-  const render = store.check(native.renderOpen(attachment, flags), "begin an exposition");
+  const render = open(store, flags, names);
   let working: Promise<number> | undefined;
   let size = PART_SIZE;
   const end = () => {
@@ -91,4 +163,14 @@ export function expositionStream(
       end();
     },
   }, { highWaterMark: 1 });
+}
+
+/** The whole exposition, as bytes; of a large store without holding the event loop up. */
+export async function expositionBytes(
+  store: Store,
+  flags: number,
+  names?: readonly string[],
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!isLarge(store)) return wholeExposition(store, flags, names);
+  return await new Response(expositionStream(store, flags, names)).bytes();
 }

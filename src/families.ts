@@ -11,6 +11,7 @@ import {
   checkMetricName,
   compareBytes,
   escapeHelp,
+  escapeQuoted,
   nameInHeader,
   type NameValidation,
   printedLabel,
@@ -19,8 +20,18 @@ import {
 import { numberOf } from "./numbers.ts";
 import type { Store } from "./store.ts";
 
-/** What the text format knows as a metric's type. */
-export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "untyped";
+/**
+ * A metric's type. Text format 0.0.4 has no `info` and `stateset`, and prints them as gauges;
+ * OpenMetrics calls `untyped` unknown.
+ */
+export type MetricType =
+  | "counter"
+  | "gauge"
+  | "histogram"
+  | "summary"
+  | "info"
+  | "stateset"
+  | "untyped";
 
 /**
  * How a value that every worker has for itself becomes one:
@@ -54,7 +65,10 @@ export interface Declaration {
   help?: string;
   /** What its TYPE line says. None by default. */
   type?: MetricType;
-  /** Its unit. Kept with the declaration; text format 0.0.4 has no line for it. */
+  /**
+   * Its unit, such as `seconds`. OpenMetrics has a line for it if the name ends in it, as in
+   * `request_duration_seconds`; the text format has none.
+   */
   unit?: string;
   /**
    * Upper bounds of a histogram's buckets, ascending. `+Inf` is always there and need not be given.
@@ -92,10 +106,12 @@ export const defaultBuckets: Float64Array<ArrayBuffer> = Float64Array.of(
   ...[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
 );
 
-const metricTypes: readonly string[] = ["counter", "gauge", "histogram", "summary", "untyped"];
 const mostBuckets = 1024;
 
-/** The first byte of a declaration's part 1: C reads how to put a live gauge together from it. */
+/**
+ * The first two bytes of a declaration's part 1: how the values of several workers become one, and
+ * whether only those of living ones count.
+ */
 const modeBytes: Record<GaugeMode, string> = {
   sum: "s.",
   min: "m.",
@@ -107,6 +123,25 @@ const modeBytes: Record<GaugeMode, string> = {
   livemax: "Ml",
   livemostrecent: "rl",
   liveall: "al",
+};
+
+/** A type in its declaration's part 1, in the text format, and in OpenMetrics. */
+interface TypeNames {
+  readonly byte: string;
+  readonly text: string;
+  readonly openMetrics: string;
+  /** What OpenMetrics takes off the end of a name, for the name of the family. */
+  readonly suffix?: string;
+}
+
+const typeNames: Record<MetricType, TypeNames> = {
+  counter: { byte: "c", text: "counter", openMetrics: "counter", suffix: "_total" },
+  gauge: { byte: "g", text: "gauge", openMetrics: "gauge" },
+  histogram: { byte: "h", text: "histogram", openMetrics: "histogram" },
+  summary: { byte: "s", text: "summary", openMetrics: "summary" },
+  info: { byte: "i", text: "gauge", openMetrics: "info", suffix: "_info" },
+  stateset: { byte: "e", text: "gauge", openMetrics: "stateset" },
+  untyped: { byte: "u", text: "untyped", openMetrics: "unknown" },
 };
 
 /** What must be repeated when a metric is declared again, in the order it is written down. */
@@ -174,8 +209,9 @@ function checked(declaration: FamilyDeclaration, validation: NameValidation): Re
   const { help, type, unit, buckets, enum: label, enumValues, mode } = declaration;
   checkText("help", help);
   checkText("unit", unit);
-  if (type !== undefined && !metricTypes.includes(type)) {
-    throw new TypeError(`type must be one of ${metricTypes.join(", ")}, not ${shown(type)}`);
+  if (type !== undefined && !Object.hasOwn(typeNames, type)) {
+    const names = Object.keys(typeNames).join(", ");
+    throw new TypeError(`type must be one of ${names}, not ${shown(type)}`);
   }
   if (label !== undefined) checkLabelName(label, validation);
   if (mode !== undefined && !Object.hasOwn(modeBytes, mode)) {
@@ -195,10 +231,47 @@ function checked(declaration: FamilyDeclaration, validation: NameValidation): Re
   };
 }
 
-function header(name: string, { help, type }: Declaration): string {
+/** What a type is called. A state set's label has its name, or OpenMetrics refuses it. */
+function typeOf(name: string, { type, enum: label }: Declaration): TypeNames | undefined {
+  if (type === undefined) return undefined;
+  return typeNames[type === "stateset" && label !== name ? "gauge" : type];
+}
+
+/** What C reads of a declaration, then the rest. */
+function machineRead(name: string, declaration: FamilyDeclaration): string {
+  const { mode, ttlMs, unit } = declaration;
+  const merge = mode === undefined ? "-." : modeBytes[mode];
+  const type = typeOf(name, declaration)?.byte ?? "-";
+  return `${merge}${type}${ttlMs ?? ""};${JSON.stringify({ unit })}`;
+}
+
+/** The header of the text format. */
+function header(name: string, declaration: Declaration): string {
   const text = nameInHeader(name);
+  const { help } = declaration;
+  const type = typeOf(name, declaration)?.text;
   return (help === undefined ? "" : `# HELP ${text} ${escapeHelp(help)}\n`) +
     (type === undefined ? "" : `# TYPE ${text} ${type}\n`);
+}
+
+/** The header of OpenMetrics. */
+function openMetricsHeader(name: string, declaration: Declaration): string {
+  const { help, unit } = declaration;
+  const type = typeOf(name, declaration);
+  const suffix = type?.suffix ?? "";
+  const stripped = suffix !== "" && name !== suffix && name.endsWith(suffix);
+  const family = stripped ? name.slice(0, -suffix.length) : name;
+  const text = nameInHeader(family);
+  return (type === undefined ? "" : `# TYPE ${text} ${type.openMetrics}\n`) +
+    (hasUnit(family, unit, type) ? `# UNIT ${text} ${unit}\n` : "") +
+    (help === undefined ? "" : `# HELP ${text} ${escapeQuoted(help)}\n`);
+}
+
+/** Whether OpenMetrics has a line for the unit. */
+function hasUnit(family: string, unit: string | undefined, type: TypeNames | undefined): boolean {
+  if (unit === undefined || !/^[a-zA-Z0-9_:]+$/.test(unit)) return false;
+  return family.endsWith(`_${unit}`) && family !== `_${unit}` &&
+    type?.byte !== "i" && type?.byte !== "e";
 }
 
 /** An enum's states as they are printed, in that order, each once. */
@@ -279,10 +352,9 @@ export class Families {
       : printedStates(declaration.enum!, content.enumValues as string[]);
     const result = native.declare(this.#store.attachment, name, [
       JSON.stringify(content),
-      `${declaration.mode ? modeBytes[declaration.mode] : "-."}-${declaration.ttlMs ?? ""};` +
-      JSON.stringify({ unit: declaration.unit }),
+      machineRead(name, declaration),
       header(name, declaration),
-      "",
+      openMetricsHeader(name, declaration),
       ...states,
     ]);
     if (result === failures.MISMATCH[0]) throw this.#mismatch(name, content);

@@ -5,58 +5,73 @@
  */
 
 import { gzipSync } from "node:zlib";
-import { expositionStream, wholeExposition } from "./exposition.ts";
+import { expositionStream, isLarge, wholeExposition } from "./exposition.ts";
+import { negotiate, qualityOf } from "./negotiation.ts";
 import type { Store } from "./store.ts";
 
 /** A function for `Deno.serve`. */
 export type MetricsHandler = (request: Request) => Response | Promise<Response>;
 
-const contentType = "text/plain; version=0.0.4; charset=utf-8";
-
-/** Up to so many series an exposition is made at once: it takes a millisecond or two. */
-const MOST_AT_ONCE = 10_000;
 /** Below this a compressed response is not worth its making. */
 const LEAST_COMPRESSED = 1024;
 /** Above this compressing at once would hold the event loop up. */
 const MOST_COMPRESSED_AT_ONCE = 256 * 1024;
 
 /**
- * Whether a request takes gzip. An `Accept-Encoding` without it, or with `q=0` for it, does not;
- * `*` stands for every coding that is not named.
+ * Whether a request is better answered in gzip: its `Accept-Encoding` takes it (not with `q=0`), and
+ * does not prefer `identity`. `*` stands for every coding that is not named.
  */
 export function acceptsGzip(acceptEncoding: string | null): boolean {
-  let named: number | undefined;
+  let gzip: number | undefined;
+  let identity = 0;
   let any = 0;
   for (const part of (acceptEncoding ?? "").split(",")) {
     const [coding, ...parameters] = part.split(";").map((text) => text.trim().toLowerCase());
-    const quality = qualityOf(parameters);
-    if (coding === "gzip" || coding === "x-gzip") named = Math.max(named ?? 0, quality);
+    const quality = qualityOf(
+      parameters.find((parameter) => parameter.startsWith("q="))?.slice("q=".length),
+    );
+    if (coding === "gzip" || coding === "x-gzip") gzip = Math.max(gzip ?? 0, quality);
+    else if (coding === "identity") identity = quality;
     else if (coding === "*") any = quality;
   }
-  return (named ?? any) > 0;
+  const quality = gzip ?? any;
+  return quality > 0 && quality >= identity;
 }
 
-function qualityOf(parameters: readonly string[]): number {
-  const text = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-  if (text === undefined) return 1;
-  return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Number(text) : 0;
+/** The names that a request asks for by `name[]`; `undefined`: everything. */
+function namesOf(url: string): string[] | undefined {
+  const query = url.indexOf("?");
+  if (query < 0) return undefined;
+  const names = new URL(url).searchParams.getAll("name[]");
+  return names.length > 0 ? names : undefined;
 }
 
-/** A handler that answers with the store's exposition. */
+/** A handler that answers with the store's exposition, in the format that the client asks for. */
 export function createHandler(store: Store, flags: number): MetricsHandler {
   return (request) => {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       return new Response(null, { status: 405, headers: { allow: "GET, HEAD" } });
     }
-    const headers = new Headers({ "content-type": contentType, vary: "Accept-Encoding" });
+    const format = negotiate(request.headers.get("accept"));
+    const wanted: Wanted = { flags: flags | format.flags, names: namesOf(request.url) };
+    const headers = new Headers({
+      "content-type": format.contentType,
+      vary: "Accept, Accept-Encoding",
+    });
     const gzip = acceptsGzip(request.headers.get("accept-encoding"));
     store.requireOpen();
-    const body = store.usage().seriesUsed > MOST_AT_ONCE
-      ? largeBody(store, flags, gzip, method, headers)
-      : smallBody(wholeExposition(store, flags), gzip, headers);
+    const body = isLarge(store)
+      ? largeBody(store, wanted, gzip, method, headers)
+      : smallBody(wholeExposition(store, wanted.flags, wanted.names), gzip, headers);
     return new Response(method === "HEAD" ? null : body, { headers });
   };
+}
+
+/** What a request asks for. */
+interface Wanted {
+  readonly flags: number;
+  readonly names: string[] | undefined;
 }
 
 type Body = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null;
@@ -64,14 +79,14 @@ type Body = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | 
 /** Its length is not known, and a HEAD request need not make it. */
 function largeBody(
   store: Store,
-  flags: number,
+  { flags, names }: Wanted,
   gzip: boolean,
   method: string,
   headers: Headers,
 ): Body {
   if (gzip) headers.set("content-encoding", "gzip");
   if (method === "HEAD") return null;
-  const stream = expositionStream(store, flags);
+  const stream = expositionStream(store, flags, names);
   return gzip ? stream.pipeThrough(new CompressionStream("gzip")) : stream;
 }
 

@@ -168,7 +168,7 @@ export function escapeQuoted(text: string): string {
     : text;
 }
 
-/** Escapes a help text. */
+/** Escapes a help text of the text format; in OpenMetrics it is escaped as between quotes. */
 export function escapeHelp(text: string): string {
   return text.replace(/[\\\n]/g, (c) => c === "\n" ? "\\n" : "\\\\");
 }

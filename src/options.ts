@@ -116,6 +116,19 @@ export interface PrometheusTinySharedOptions {
    */
   nameValidation?: NameValidation;
   /**
+   * Show the store's own series too, `prometheus_tiny_store_workers` and others: how full it is, who
+   * works with it, what went wrong.
+   *
+   * @default {false}
+   */
+  storeMetrics?: boolean;
+  /**
+   * In OpenMetrics, say when counters, histograms and summaries began (`_created`).
+   *
+   * @default {true}
+   */
+  created?: boolean;
+  /**
    * How many workers (processes times threads) may have the file open at once, when it is made.
    *
    * @default {64}
@@ -149,6 +162,8 @@ export interface CheckedOptions {
   readonly validation: NameValidation;
   readonly bucketOrder: BucketOrder;
   readonly collectTimeoutMs: number;
+  readonly storeMetrics: boolean;
+  readonly created: boolean;
 }
 
 type Type = "string" | "boolean" | "number" | "object" | "function";
@@ -160,6 +175,8 @@ const known: { readonly [K in keyof Required<PrometheusTinySharedOptions>]: read
   defaultLabels: ["object"],
   bucketOrder: ["string"],
   nameValidation: ["string"],
+  storeMetrics: ["boolean"],
+  created: ["boolean"],
   maxWorkers: ["number"],
   maxSeries: ["number"],
   collectTimeoutMs: ["number"],
@@ -324,5 +341,7 @@ export function checkOptions(options: PrometheusTinySharedOptions): CheckedOptio
     validation,
     bucketOrder: oneOf("bucketOrder", options.bucketOrder, ["numeric", "lexical"]),
     collectTimeoutMs: whole("collectTimeoutMs", options.collectTimeoutMs ?? 1000, 1, 600_000),
+    storeMetrics: options.storeMetrics ?? false,
+    created: options.created ?? true,
   };
 }

@@ -7,7 +7,13 @@
 import * as native from "../ffi/native.ts";
 import { Collectors } from "./collectors.ts";
 import { failureName, StoreError } from "./errors.ts";
-import { wholeExposition } from "./exposition.ts";
+import {
+  checkExpositionRequest,
+  type Exposition,
+  expositionBytes,
+  type ExpositionRequest,
+  wholeExposition,
+} from "./exposition.ts";
 import { type Declaration, Families } from "./families.ts";
 import { makeCounter, makeGauge, makeHistogram } from "./handles.ts";
 import { createHandler, type MetricsHandler } from "./http.ts";
@@ -21,6 +27,7 @@ import type {
   HistogramOptions,
 } from "./metrics.ts";
 import type { NumberLike } from "./numbers.ts";
+import { negotiate } from "./negotiation.ts";
 import { checkOptions, type PrometheusTinySharedOptions } from "./options.ts";
 import { Store } from "./store.ts";
 import { type Context, Updates } from "./updates.ts";
@@ -81,13 +88,16 @@ export class PrometheusTinyShared implements Disposable {
    * @throws {StoreError} if the store cannot be opened
    */
   constructor(options: PrometheusTinySharedOptions = {}) {
-    const { store, defaults, validation, bucketOrder, collectTimeoutMs } = checkOptions(options);
+    const checked = checkOptions(options);
+    const { store, defaults, validation, bucketOrder, collectTimeoutMs } = checked;
     this.#store = new Store(store);
     const families = new Families(this.#store, validation);
     const collectors = new Collectors(this.#store, families, collectTimeoutMs);
     this.#context = { store: this.#store, families, collectors, defaults, validation };
     this.#updates = new Updates(this.#context);
-    this.#renderFlags = bucketOrder === "lexical" ? native.Render.lexical : 0;
+    this.#renderFlags = (bucketOrder === "lexical" ? native.Render.lexical : 0) |
+      (checked.storeMetrics ? native.Render.store : 0) |
+      (checked.created ? native.Render.created : 0);
   }
 
   /**
@@ -254,9 +264,46 @@ export class PrometheusTinyShared implements Disposable {
   }
 
   /**
-   * The `/metrics` endpoint as a function for `Deno.serve`. It answers GET and HEAD, compressed if
-   * the client takes gzip, and anything else with 405. A large store is sent in parts that are made
-   * on another thread.
+   * All metrics of all workers, or some, in the format that an `Accept` header asks for: text format
+   * 0.0.4 or 1.0.0, or OpenMetrics 1.0.0 or 0.0.1. A large store does not hold the event loop up.
+   *
+   * @param request for whom it is; text format 0.0.4 of everything by default
+   * @returns the bytes, UTF-8, and their type
+   * @throws {TypeError} if the request is not valid
+   * @throws {StoreError} `CLOSED`
+   *
+   * @example
+   * ```ts
+   * import { PrometheusTinyShared } from "prometheus-tiny-shared";
+   * import assert from "node:assert/strict";
+   *
+   * using prom = new PrometheusTinyShared({ created: false });
+   * prom.counter("requests_total", { help: "Requests answered." }).inc();
+   * const { body, contentType } = await prom.exposition({ accept: "application/openmetrics-text" });
+   * assert.match(contentType, /^application\/openmetrics-text/);
+   * assert.deepEqual(new TextDecoder().decode(body).split("\n"), [
+   *   "# TYPE requests counter",
+   *   "# HELP requests Requests answered.",
+   *   "requests_total 1",
+   *   "# EOF",
+   *   "",
+   * ]);
+   * ```
+   */
+  async exposition(request: ExpositionRequest = {}): Promise<Exposition> {
+    const { accept, names } = checkExpositionRequest(request);
+    this.#store.requireOpen();
+    await this.#context.collectors.run();
+    const { flags, contentType } = negotiate(accept);
+    const body = await expositionBytes(this.#store, this.#renderFlags | flags, names);
+    return { body, contentType };
+  }
+
+  /**
+   * The `/metrics` endpoint as a function for `Deno.serve`. It answers GET and HEAD, and anything else
+   * with 405: in the format that `Accept` asks for, everything or what `name[]` in the query asks for,
+   * compressed if the client takes gzip. A large store is sent in parts that are made on another
+   * thread.
    *
    * @returns the function; it throws a {@linkcode StoreError} once this object is closed
    * @throws {StoreError} `CLOSED`

@@ -79,7 +79,7 @@ function scrape(name: string, store: FilledStore): Entry {
   const { reader } = store;
   return once(name, () => {
     if (reader.usage().seriesUsed <= MOST_AT_ONCE) return wholeExposition(reader, 0);
-    const render = native.renderOpen(reader.attachment, 0);
+    const render = native.renderOpen(reader.attachment, 0, Date.now());
     let length;
     do {
       length = native.renderNext(reader.attachment, render, new Uint8Array(PART_SIZE));

@@ -146,6 +146,15 @@ int32_t help_declare(int32_t attachment, const char *name, const char *first, co
                      (const uint8_t *)parts, lengths, 4);
 }
 
+int32_t help_declare_type(int32_t attachment, const char *name, char type, const char *header,
+                          const char *openmetrics) {
+  char parts[4096];
+  uint32_t lengths[4] = {2, 4, (uint32_t)strlen(header), (uint32_t)strlen(openmetrics)};
+  snprintf(parts, sizeof parts, "{}-.%c;%s%s", type, header, openmetrics);
+  return pts_declare((uint32_t)attachment, (const uint8_t *)name, (uint32_t)strlen(name),
+                     (const uint8_t *)parts, lengths, 4);
+}
+
 int32_t help_declare_enum(int32_t attachment, const char *name, const char *header,
                           const char *states) {
   char parts[4096];
@@ -178,7 +187,7 @@ char *help_render(int32_t attachment, uint32_t flags, uint32_t chunk, int32_t *c
   uint8_t *buffer = malloc(chunk);
   char *text = calloc(1, 1);
   size_t length = 0;
-  int32_t render = pts_render_open((uint32_t)attachment, flags), n = render;
+  int32_t render = pts_render_open((uint32_t)attachment, flags, 0), n = render;
   while (render >= 0) {
     n = pts_render_next((uint32_t)attachment, (uint32_t)render, buffer, chunk);
     if (n <= 0) break;

@@ -34,6 +34,9 @@ int32_t help_histogram(int32_t attachment, const char *printed, const double *bo
                        uint32_t bound_count);
 int32_t help_declare(int32_t attachment, const char *name, const char *first, const char *second,
                      const char *header);
+/* With a type, as in part 1, and a header for OpenMetrics. */
+int32_t help_declare_type(int32_t attachment, const char *name, char type, const char *header,
+                          const char *openmetrics);
 /* With states, separated by newlines. */
 int32_t help_declare_enum(int32_t attachment, const char *name, const char *header,
                           const char *states);

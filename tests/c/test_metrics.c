@@ -338,7 +338,7 @@ static void what_is_no_handle_is_refused(void) {
   CHECK_EQUAL(pts_render_close((uint32_t)p.a, UINT32_MAX), PTS_E_INVALID);
   close_pair(&p);
   CHECK_EQUAL(pts_add((uint32_t)p.a, (uint32_t)h, 1), PTS_E_CLOSED);
-  CHECK_EQUAL(pts_render_open((uint32_t)p.a, 0), PTS_E_CLOSED);
+  CHECK_EQUAL(pts_render_open((uint32_t)p.a, 0, 0), PTS_E_CLOSED);
 }
 
 static void a_declaration_is_made_once(void) {

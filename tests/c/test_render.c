@@ -113,6 +113,16 @@ static void many_series_of_one_family_come_in_order(void) {
   unlink(path);
 }
 
+static int32_t quoted_series(int32_t a, const char *name, const char *printed) {
+  char text[256];
+  snprintf(text, sizeof text, "%s%s", name, printed);
+  pts_series_key key = {.kind = PTS_KIND_VALUE,
+                        .name_length = (uint32_t)strlen(name),
+                        .series_length = (uint32_t)strlen(printed),
+                        .flags = PTS_SERIES_QUOTED};
+  return pts_series((uint32_t)a, &key, (const uint8_t *)text, NULL);
+}
+
 /* One of everything, in a store with room for it. */
 static void fill_with_everything(int32_t a) {
   static const double bounds[] = {0.1, 1, 2.5, 10};
@@ -120,6 +130,8 @@ static void fill_with_everything(int32_t a) {
   help_declare(a, "hist", "{}", "", "# HELP hist Long enough to matter.\n# TYPE hist histogram\n");
   help_declare_enum(a, "state", "# TYPE state gauge\n", "s=\"on\"\ns=\"off\"\ns=\"between\"");
   help_declare(a, "unused", "{}", "", "# TYPE unused counter\n");
+  help_declare_type(a, "jobs_total", 'c', "# TYPE jobs_total counter\n", "# TYPE jobs counter\n");
+  help_declare_type(a, "runs", 'c', "# HELP runs R.\n", "# TYPE runs counter\n# HELP runs R.\n");
   for (int i = 0; i < 20; i++) {
     snprintf(printed, sizeof printed, "hist{path=\"/%d\"}", i % 10);
     int32_t h = help_histogram(a, printed, bounds, i % 2 ? 4 : 3);
@@ -127,6 +139,12 @@ static void fill_with_everything(int32_t a) {
     snprintf(printed, sizeof printed, "value{label_%d=\"%0*d\"}", i, i * 5, 0);
     h = help_series(a, PTS_KIND_VALUE, printed);
     CHECK_EQUAL(i % 3 ? pts_set_at((uint32_t)a, (uint32_t)h, i / 7.0, 1e12 + i) : pts_add((uint32_t)a, (uint32_t)h, i), 0);
+    snprintf(printed, sizeof printed, "%s{n=\"%d\"}", i % 2 ? "jobs_total" : "runs", i);
+    h = help_series(a, PTS_KIND_VALUE, printed);
+    CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)h, i), 0);
+    snprintf(printed, sizeof printed, "{\"q.%d\",\"l l\"=\"%d\",m=\"1\"}", i % 3, i);
+    h = quoted_series(a, i % 3 == 0 ? "q.0" : i % 3 == 1 ? "q.1" : "q.2", printed);
+    CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)h, i), 0);
     snprintf(printed, sizeof printed, "state{n=\"%d\"}", i);
     h = help_series(a, PTS_KIND_ENUM, printed);
     CHECK_EQUAL(pts_set((uint32_t)a, (uint32_t)h, i % 4 - 1), 0);
@@ -138,8 +156,18 @@ static void small_buffers_make_the_same_text(void) {
   const char *path = in_folder("chunks");
   int32_t a = help_open(path, 0), code;
   fill_with_everything(a);
-  for (uint32_t flags = 0; flags <= PTS_RENDER_LEXICAL; flags++) {
+  static const uint32_t all_flags[] = {
+      0,
+      PTS_RENDER_LEXICAL,
+      PTS_RENDER_ESCAPE_UNDERSCORES,
+      PTS_RENDER_ESCAPE_DOTS | PTS_RENDER_LEXICAL,
+      PTS_RENDER_OPENMETRICS,
+      PTS_RENDER_OPENMETRICS | PTS_RENDER_CREATED | PTS_RENDER_ESCAPE_VALUES};
+  for (size_t f = 0; f < sizeof all_flags / sizeof *all_flags; f++) {
+    uint32_t flags = all_flags[f];
     char *whole = help_render(a, flags, 1 << 20, &code);
+    bool ends = flags & PTS_RENDER_OPENMETRICS;
+    CHECK_EQUAL(whole && strstr(whole, "\n# EOF\n") != NULL, ends);
     CHECK(whole && strlen(whole) > 5000);
     uint32_t sizes = 0;
     for (uint32_t chunk = 1; chunk < 700; chunk += 1 + chunk / 40) {
@@ -166,7 +194,7 @@ static void too_small_a_buffer_can_grow(void) {
   char *whole = help_render(a, 0, 1 << 20, &code), *text = calloc(1, strlen(whole) + 1000);
   uint8_t buffer[2000];
   uint32_t size = 1, length = 0, refusals = 0;
-  int32_t render = pts_render_open((uint32_t)a, 0), n;
+  int32_t render = pts_render_open((uint32_t)a, 0, 0), n;
   while ((n = pts_render_next((uint32_t)a, (uint32_t)render, buffer, size)) != 0) {
     if (n < 0) {
       CHECK_EQUAL(n, PTS_E_TOO_SMALL);
@@ -186,16 +214,6 @@ static void too_small_a_buffer_can_grow(void) {
   free(whole);
   pts_close((uint32_t)a);
   unlink(path);
-}
-
-static int32_t quoted_series(int32_t a, const char *name, const char *printed) {
-  char text[256];
-  snprintf(text, sizeof text, "%s%s", name, printed);
-  pts_series_key key = {.kind = PTS_KIND_VALUE,
-                        .name_length = (uint32_t)strlen(name),
-                        .series_length = (uint32_t)strlen(printed),
-                        .flags = PTS_SERIES_QUOTED};
-  return pts_series((uint32_t)a, &key, (const uint8_t *)text, NULL);
 }
 
 static void quoted_names_are_printed_in_braces(void) {
@@ -229,14 +247,54 @@ static void quoted_names_are_printed_in_braces(void) {
   unlink(path);
 }
 
+static void flags_that_exclude_each_other_are_refused(void) {
+  const char *path = in_folder("flags");
+  int32_t a = help_open(path, 0);
+  static const uint32_t wrong[] = {PTS_RENDER_ESCAPE_UNDERSCORES | PTS_RENDER_ESCAPE_DOTS,
+                                   PTS_RENDER_ESCAPE_VALUES | PTS_RENDER_ESCAPE_DOTS,
+                                   PTS_RENDER_ESCAPES, 128, 1u << 31};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    CHECK_EQUAL(pts_render_open((uint32_t)a, wrong[i], 0), PTS_E_INVALID);
+  pts_close((uint32_t)a);
+  unlink(path);
+}
+
+static void only_wanted_names_are_printed(void) {
+  const char *path = in_folder("only");
+  int32_t a = help_open(path, 0);
+  fill_with_everything(a);
+  static const uint32_t lengths[] = {6, 10, 3};
+  const uint8_t *names = (const uint8_t *)"unusedhist_counts";
+  uint8_t buffer[65536];
+  int32_t r = pts_render_open((uint32_t)a, 0, 0);
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r + 1, names, lengths, 3), PTS_E_INVALID);
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r, names, lengths, 3), 0);
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r, names, lengths, 3), PTS_E_INVALID);
+  int32_t n = pts_render_next((uint32_t)a, (uint32_t)r, buffer, sizeof buffer - 1);
+  CHECK(n > 0);
+  buffer[n > 0 ? n : 0] = 0;
+  CHECK(strstr((char *)buffer, "# TYPE unused counter\n"));
+  CHECK(strstr((char *)buffer, "\nhist_count{"));
+  CHECK(strstr((char *)buffer, "\nhist_bucket{"));
+  CHECK(!strstr((char *)buffer, "state") && !strstr((char *)buffer, "value"));
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r, names, lengths, 3), PTS_E_INVALID);
+  pts_render_close((uint32_t)a, (uint32_t)r);
+  r = pts_render_open((uint32_t)a, 0, 0);
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r, names, lengths, 0), 0);
+  CHECK_EQUAL(pts_render_next((uint32_t)a, (uint32_t)r, buffer, sizeof buffer), 0);
+  pts_close((uint32_t)a);
+  CHECK_EQUAL(pts_render_only((uint32_t)a, (uint32_t)r, names, lengths, 0), PTS_E_CLOSED);
+  unlink(path);
+}
+
 static void renders_are_limited_and_given_back(void) {
   const char *path = in_folder("renders");
   int32_t a = help_open(path, 0), opened[PTS_RENDERS];
-  for (int i = 0; i < PTS_RENDERS; i++) CHECK((opened[i] = pts_render_open((uint32_t)a, 0)) >= 0);
-  CHECK_EQUAL(pts_render_open((uint32_t)a, 0), PTS_E_TOO_MANY);
+  for (int i = 0; i < PTS_RENDERS; i++) CHECK((opened[i] = pts_render_open((uint32_t)a, 0, 0)) >= 0);
+  CHECK_EQUAL(pts_render_open((uint32_t)a, 0, 0), PTS_E_TOO_MANY);
   CHECK_EQUAL(pts_render_close((uint32_t)a, (uint32_t)opened[3]), 0);
   CHECK_EQUAL(pts_render_close((uint32_t)a, (uint32_t)opened[3]), PTS_E_INVALID);
-  CHECK_EQUAL(pts_render_open((uint32_t)a, 0), opened[3]);
+  CHECK_EQUAL(pts_render_open((uint32_t)a, 0, 0), opened[3]);
   pts_close((uint32_t)a); /* frees what is open */
   unlink(path);
 }
@@ -247,6 +305,8 @@ static const test_case tests[] = {
     {"small buffers make the same text", small_buffers_make_the_same_text},
     {"too small a buffer can grow", too_small_a_buffer_can_grow},
     {"quoted names are printed in braces", quoted_names_are_printed_in_braces},
+    {"flags that exclude each other are refused", flags_that_exclude_each_other_are_refused},
+    {"only wanted names are printed", only_wanted_names_are_printed},
     {"renders are limited and given back", renders_are_limited_and_given_back},
 };
 

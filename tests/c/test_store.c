@@ -133,7 +133,7 @@ static void a_shortened_file_is_refused(void) {
 
   int32_t a = help_open(path, 0); /* and found before rendering */
   CHECK_EQUAL(truncate(path, 2 * (off_t)PTS_ALIGN), 0);
-  CHECK_EQUAL(pts_render_open((uint32_t)a, 0), PTS_E_DAMAGED);
+  CHECK_EQUAL(pts_render_open((uint32_t)a, 0, 0), PTS_E_DAMAGED);
   pts_close((uint32_t)a);
   unlink(path);
 }

@@ -30,7 +30,7 @@ static uint32_t model_count;
 static bool raw_series; /* some that may print the same text as others */
 static bool raw_header; /* some before the first line of a name */
 static char words[8192];
-static uint8_t exposition[1 << 18];
+static uint8_t exposition[1 << 21];
 
 static int32_t attach(void) {
   pts_options options = {
@@ -195,7 +195,7 @@ static void do_declare(uint32_t a, fuzz_input *input) {
 /* ---- reading it back -------------------------------------------------------------------------------- */
 
 static uint32_t render(uint32_t a, uint32_t flags, uint32_t chunk) {
-  int32_t r = pts_render_open(a, flags);
+  int32_t r = pts_render_open(a, flags, 0);
   MUST(r >= 0);
   uint32_t length = 0;
   for (;;) {
@@ -249,6 +249,10 @@ static void compare(uint32_t a) {
     MUST(!model[i].exists || value == model[i].value);
   }
   uint32_t lexical = render(a, PTS_RENDER_LEXICAL, 4096);
+  /* Names are as odd as they can be here. */
+  render(a, PTS_RENDER_ESCAPE_UNDERSCORES, 8192);
+  render(a, PTS_RENDER_ESCAPE_DOTS | PTS_RENDER_OPENMETRICS, 8192);
+  render(a, PTS_RENDER_ESCAPE_VALUES | PTS_RENDER_OPENMETRICS | PTS_RENDER_CREATED, 8192);
   uint32_t length = render(a, 0, 2048);
   MUST(raw_series || (lexical == 0) == (length == 0));
   /* Where only values were made, nothing else can print a line of the same text. */

@@ -120,7 +120,7 @@ static void make_metrics(void) {
 }
 
 static uint32_t render(int32_t a, uint32_t flags, uint32_t size, fuzz_input *input, bool patches) {
-  int32_t r = pts_render_open((uint32_t)a, flags);
+  int32_t r = pts_render_open((uint32_t)a, flags, 0);
   if (r < 0) return 0;
   uint32_t total = 0;
   for (uint32_t i = 0; i < MOST_CHUNKS; i++) {
@@ -132,6 +132,14 @@ static uint32_t render(int32_t a, uint32_t flags, uint32_t size, fuzz_input *inp
   }
   pts_render_close((uint32_t)a, (uint32_t)r);
   return total;
+}
+
+/* Flags of the other formats. */
+static uint32_t flags_of(uint8_t what) {
+  static const uint32_t schemes[] = {0, PTS_RENDER_ESCAPE_UNDERSCORES, PTS_RENDER_ESCAPE_DOTS,
+                                     PTS_RENDER_ESCAPE_VALUES};
+  return schemes[what % 4] | (what & 4 ? PTS_RENDER_OPENMETRICS | PTS_RENDER_CREATED : 0) |
+         (what & 8 ? PTS_RENDER_STORE : 0);
 }
 
 static void touch_new(int32_t a) {
@@ -158,6 +166,7 @@ static uint32_t use_metrics(uint8_t what, fuzz_input *input) {
     if (b >= 0) update_known(b);
     update_known(a);
     render(a, what & LEXICAL ? 0 : PTS_RENDER_LEXICAL, sizeof buffer, input, patches);
+    render(a, flags_of(what), 2048, input, patches);
     pts_usage usage;
     pts_usage_read((uint32_t)a, &usage);
   }
