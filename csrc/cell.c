@@ -25,6 +25,7 @@
 #include "atomics.h"
 #include "metrics.h"
 #include "points.h"
+#include "summary.h"
 
 /* Still what the handle saw? Acquire: what follows must not be done under an older view. */
 static inline bool seen(const pts_attachment *a, const pts_handle *h) {
@@ -82,7 +83,10 @@ bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint3
                      double first) {
   uint64_t *block = h->own;
   pts_fence_release();
-  for (uint32_t i = 1; i < h->words; i++) pts_store_relaxed_u64(&block[i], 0);
+  if (h->kind == PTS_KIND_SUMMARY)
+    pts_summary_start(block, h->words);
+  else
+    for (uint32_t i = 1; i < h->words; i++) pts_store_relaxed_u64(&block[i], 0);
   if (h->kind == PTS_KIND_RECENT)
     pts_store_relaxed_u64(&block[value_cell + 1], pts_bits_of((double)pts_os_clock_us()));
   if (value_cell) pts_store_release_u64(&block[value_cell], pts_bits_of(first));
@@ -104,7 +108,7 @@ enum {
   STARTED = 2,     /* the block is new and holds `first` */
 };
 
-/* Make the own block of a value or histogram current and the handle fast. */
+/* Make the own block of a value, histogram or summary current and the handle fast. */
 static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
   uint64_t head;
   int32_t code = pts_head_for_update(h, &head);
@@ -113,14 +117,14 @@ static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
   if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return NOT_SHARDED;
   code = pts_own_space(a, h);
   if (code != 0) return code;
-  bool histogram = h->kind == PTS_KIND_HISTOGRAM;
+  bool observed = pts_kind_has_bounds(h->kind);
   uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
   bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
-  if (!current && !pts_start_block(a, h, tag, histogram ? 0 : PTS_CELL_VALUE, first)) return PTS_E_STALE;
-  uint32_t fast = histogram ? PTS_FAST_OBSERVE : PTS_FAST_ADD;
+  if (!current && !pts_start_block(a, h, tag, observed ? 0 : PTS_CELL_VALUE, first)) return PTS_E_STALE;
+  uint32_t fast = observed ? PTS_FAST_OBSERVE : PTS_FAST_ADD;
   if (h->fast & PTS_FAST_UNDECLARED) fast = PTS_FAST_UNDECLARED;
   if (h->traits.ttl_ms) fast &= PTS_FAST_UNDECLARED;
-  pts_remember(h, head, generation, histogram ? h->own : h->own + PTS_CELL_VALUE, fast);
+  pts_remember(h, head, generation, observed ? h->own : h->own + PTS_CELL_VALUE, fast);
   return current ? 0 : STARTED;
 }
 
@@ -500,12 +504,33 @@ int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
   return 0;
 }
 
+static PTS_NOINLINE int32_t observe_at_slow(pts_attachment *a, pts_handle *h, double value, double now_ms) {
+  int32_t code;
+  if (h->bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;
+  do {
+    code = own_block(a, h, 0);
+    if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
+    code = pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
+    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+  } while (code == AGAIN);
+  return code;
+}
+
+int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, double now_ms) {
+  pts_attachment *a = pts_attachment_of(attachment);
+  pts_handle *h = pts_handle_of(a, handle);
+  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
+  if (PTS_UNLIKELY(h->kind != PTS_KIND_SUMMARY || !isfinite(value))) return PTS_E_INVALID;
+  if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) return observe_at_slow(a, h, value, now_ms);
+  return pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
+}
+
 int32_t pts_touch(uint32_t attachment, uint32_t handle) {
   pts_attachment *a = pts_attachment_of(attachment);
   pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
   if (h->kind == PTS_KIND_ENUM) return PTS_E_INVALID;
-  if (h->kind != PTS_KIND_HISTOGRAM) return add_slow(a, h, 0);
+  if (!pts_kind_has_bounds(h->kind)) return add_slow(a, h, 0);
   int32_t code = own_block(a, h, 0);
   if (code == NOT_SHARDED) return PTS_E_DAMAGED;
   return code < 0 ? code : 0;

@@ -12,6 +12,8 @@
  *   C8  a histogram's sequence is odd only under a living owner or a matching redo record
  *   C9  free records are in the list of their kind and size, each once, and counted; families know how many
  *       series they have (asked while nobody holds the index lock, before and after)
+ *   C10 what a summary's word P selects is whole: two different frames, sorted centroids of no more
+ *       observations than there were, a buffer of numbers
  */
 #include <math.h>
 #include <stdarg.h>
@@ -20,6 +22,7 @@
 
 #include "atomics.h"
 #include "metrics.h"
+#include "summary.h"
 
 typedef struct checker {
   pts_attachment *a;
@@ -91,7 +94,9 @@ static bool mode_holds(const pts_record *record, uint64_t head) {
 static void check_bounds(checker *c, uint32_t n, const pts_record *record) {
   uint32_t count = 0;
   const double *bounds = pts_record_bounds(c->a, record, &count);
-  expect(c, bounds != NULL, "C2: histogram %u has no bounds", n);
+  expect(c, bounds != NULL, "C2: %s %u has no bounds",
+         record->kind == PTS_KIND_SUMMARY ? "summary" : "histogram", n);
+  if (record->kind == PTS_KIND_SUMMARY) return; /* pts_record_bounds has checked them */
   for (uint32_t i = 0; i < count; i++) {
     bool ascend = isfinite(bounds[i]) && (i == 0 || bounds[i] > bounds[i - 1]);
     expect(c, ascend, "C2: bound %u of histogram %u is out of order", i, n);
@@ -100,12 +105,12 @@ static void check_bounds(checker *c, uint32_t n, const pts_record *record) {
 }
 
 static bool has_annex(const pts_record *record) {
-  return record->kind != PTS_KIND_FAMILY && record->kind != PTS_KIND_HISTOGRAM;
+  return record->kind != PTS_KIND_FAMILY && !pts_kind_has_bounds(record->kind);
 }
 
 static void check_kind(checker *c, uint32_t n, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
-  if (record->kind == PTS_KIND_HISTOGRAM) check_bounds(c, n, record);
+  if (pts_kind_has_bounds(record->kind)) check_bounds(c, n, record);
   if (record->kind == PTS_KIND_FAMILY && extra) {
     uint32_t parts = pts_family_part_count(c->a, record), length;
     bool whole = parts >= PTS_PART_STATES && pts_family_part(c->a, record, parts - 1, &length) != NULL;
@@ -239,12 +244,26 @@ static const uint64_t *check_tag(checker *c, uint32_t n, const pts_record *recor
   return block;
 }
 
+static bool is_current(const pts_attachment *a, const pts_record *record, const uint64_t *block) {
+  uint64_t head = pts_load_acquire_u64(&record->head), generation = pts_load_acquire_u64(a->generation);
+  return pts_load_acquire_u64(&block[PTS_CELL_TAG]) == PTS_TAG(generation, PTS_HEAD_GENERATION(head));
+}
+
+/* A block whose tag is not current may be about to start anew. */
+static void check_summary(checker *c, uint32_t n, const pts_record *record, const uint64_t *block,
+                          uint32_t slot) {
+  if (!is_current(c->a, record, block)) return;
+  const char *fault = pts_summary_fault(block, record->words);
+  expect(c, fault == NULL || !is_current(c->a, record, block), "C10: summary %u %s in shard %u", n, fault, slot);
+}
+
 static void check_block(checker *c, uint32_t n, const pts_record *record, uint32_t slot) {
   const pts_attachment *a = c->a;
   const uint64_t *block = check_tag(c, n, record, slot, record->place, record->words);
   bool histogram = record->kind == PTS_KIND_HISTOGRAM;
   if (slot == 0 && has_annex(record))
     check_tag(c, n, record, slot, pts_load_acquire_u32(&record->extra), PTS_WORDS_ANNEX);
+  if (block && record->kind == PTS_KIND_SUMMARY && slot != 0) check_summary(c, n, record, block, slot);
   if (!block || !histogram || slot == 0) return;
   bool odd = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]) & 1;
   uint32_t epoch = pts_load_acquire_u32(&a->session.store.workers[slot].epoch);

@@ -19,7 +19,7 @@
 /* Where the time of a series's mark is kept, with space. NULL: there is no room for it; it stays. */
 static uint64_t *marked_cell(pts_attachment *a, pts_record *record) {
   uint32_t place = record->place;
-  if (record->kind == PTS_KIND_HISTOGRAM) {
+  if (pts_kind_has_bounds(record->kind)) {
     if (pts_shared_space(a, place, record->words) != 0) return NULL;
     return pts_shared_block(a, place) + PTS_CELL_HISTOGRAM_MARKED;
   }

@@ -20,10 +20,8 @@
 
 /* ---- entries ------------------------------------------------------------------------------------ */
 
-static bool has_bounds(uint16_t kind) { return kind == PTS_KIND_HISTOGRAM; }
-
 static uint64_t prefix_of(uint16_t kind) {
-  return has_bounds(kind) || kind == PTS_KIND_ENUM ? 4 : 0;
+  return pts_kind_has_bounds(kind) || kind == PTS_KIND_ENUM ? 4 : 0;
 }
 
 uint64_t pts_entry_size(const pts_entry *head) {
@@ -33,6 +31,7 @@ uint64_t pts_entry_size(const pts_entry *head) {
   case PTS_KIND_RECENT:
   case PTS_KIND_HISTOGRAM:
   case PTS_KIND_ENUM:
+  case PTS_KIND_SUMMARY:
     if (head->name_length > PTS_MAX_NAME || head->length > PTS_MAX_SERIES_TEXT) return PTS_NO_SIZE;
     return prefix_of(head->kind) + head->length;
   case PTS_KIND_FAMILY:
@@ -98,7 +97,7 @@ static bool equals(const pts_attachment *a, uint32_t word, const pts_wanted *wan
     return false;
   if (pts_entry_size(&entry) != wanted->size) return false;
   if (pts_racing_compare(bytes, wanted->bytes, wanted->size) != 0) return false;
-  if (!has_bounds(entry.kind)) return true;
+  if (!pts_kind_has_bounds(entry.kind)) return true;
   const pts_record *record = pts_record_at(a, entry.record);
   return record && pts_load_relaxed_u32(&record->extra) == wanted->extra;
 }
@@ -225,7 +224,7 @@ void pts_index_write(pts_attachment *a, uint32_t word, const pts_wanted *wanted)
 pts_wanted pts_entry_wanted(const pts_attachment *a, const pts_entry *head, const uint8_t *bytes) {
   pts_wanted wanted = {*head, bytes, pts_entry_size(head), 0};
   const pts_record *record =
-      has_bounds(head->kind) ? pts_record_at(a, head->record) : NULL;
+      pts_kind_has_bounds(head->kind) ? pts_record_at(a, head->record) : NULL;
   if (record) wanted.extra = pts_load_relaxed_u32(&record->extra);
   return wanted;
 }
@@ -264,7 +263,7 @@ static void cover_record(pts_attachment *a, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
   cover_entry(a, record->entry, record->slack);
   if (record->kind != PTS_KIND_FAMILY) cover_cells(a, record->place, record->words);
-  if (record->kind == PTS_KIND_FAMILY || has_bounds(record->kind))
+  if (record->kind == PTS_KIND_FAMILY || pts_kind_has_bounds(record->kind))
     cover_entry(a, extra, 0);
   else if (extra)
     cover_cells(a, extra, PTS_WORDS_ANNEX);
@@ -287,7 +286,7 @@ static void fill_slots(pts_attachment *a, uint32_t used) {
   for (uint32_t n = 0; n < used; n++) {
     const pts_record *record = pts_record_at(a, n);
     if (!record) continue;
-    if (has_bounds(record->kind)) pts_index_publish(a, pts_load_relaxed_u32(&record->extra));
+    if (pts_kind_has_bounds(record->kind)) pts_index_publish(a, pts_load_relaxed_u32(&record->extra));
     if (!(pts_load_relaxed_u64(&record->head) & PTS_HEAD_FREE)) pts_index_publish(a, record->entry);
     if (n % 64 == 0) PTS_POINT();
   }

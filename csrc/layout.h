@@ -26,6 +26,7 @@
  *                                                histogram: tag, sequence, sum, bucket counts
  *                                     in shard 0  annex:     tag, n, value 0, time 0, value 1, time 1, exemplar, marked
  *                                                histogram: -, marked, -, an exemplar for each bucket
+ *                                                summary:   tag, word P, 2 counts, 2 buffers, frames
  *
  * The file has its full, sparse size from the start. What is really allocated is told by marks; no
  * byte beyond a mark is ever loaded or stored (on a full tmpfs even a load there is a SIGBUS).
@@ -269,6 +270,34 @@ enum {
 #define PTS_WORDS_ANNEX 8u
 #define PTS_WORDS_HISTOGRAM(bounds) (3u + (bounds) + 1u)
 #define PTS_MAX_BOUNDS 1024u
+
+/*
+ * A summary's block: two buffers of observations, and a frame for each window and one more.
+ *
+ *   word 1        P: version << 32 | spare frame << 16 | newest frame << 8 | buffer in use
+ *   word 2, 3     how many values are in buffer 0, in buffer 1
+ *   word 4 ..     buffer 0, buffer 1
+ *   then frames   window's begin (ms) | centroids | count | sum | means ... | weights, two in a word ...
+ *
+ * count and sum of a frame are of all observations up to it, not of its window.
+ */
+#define PTS_SUMMARY_BUFFER 128u
+#define PTS_SUMMARY_CENTROIDS 320u
+#define PTS_SUMMARY_MAX_WINDOWS 16u
+enum {
+  PTS_CELL_SUMMARY_P = 1,
+  PTS_CELL_SUMMARY_FILLED = 2,
+  PTS_CELL_SUMMARY_BUFFERS = 4,
+  PTS_CELL_SUMMARY_FRAMES = PTS_CELL_SUMMARY_BUFFERS + 2 * PTS_SUMMARY_BUFFER,
+  PTS_FRAME_BEGIN = 0, /* of a frame's words */
+  PTS_FRAME_CENTROIDS = 1,
+  PTS_FRAME_COUNT = 2,
+  PTS_FRAME_SUM = 3,
+  PTS_FRAME_MEANS = 4,
+  PTS_FRAME_WEIGHTS = PTS_FRAME_MEANS + PTS_SUMMARY_CENTROIDS,
+  PTS_FRAME_WORDS = PTS_FRAME_WEIGHTS + PTS_SUMMARY_CENTROIDS / 2,
+};
+#define PTS_WORDS_SUMMARY(windows) (PTS_CELL_SUMMARY_FRAMES + ((windows) + 1u) * PTS_FRAME_WORDS)
 
 /*
  * In the text area: header, then bytes, padded to 8. Whole before a hash slot or a record names it. An entry

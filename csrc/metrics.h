@@ -10,6 +10,7 @@
  *   cell.c        add, set, observe
  *   worker_gauge.c  gauges with a value for each worker
  *   exemplar.c    exemplars
+ *   summary.c     summaries, all of them; digest.c their arithmetic
  *   reading.c     what a series is worth, over all shards
  *   order.c       families and series in the order of the exposition
  *   render.c      the text
@@ -55,6 +56,11 @@ typedef struct pts_traits {
 /* A worker gauge that nobody declared is the sum of living workers' parts. */
 static inline bool pts_only_living(const pts_traits *traits) {
   return traits->live || traits->merge == PTS_MERGE_NONE;
+}
+
+/* Kinds whose series have bounds: these are part of their identity, and named by `extra`. */
+static inline bool pts_kind_has_bounds(uint32_t kind) {
+  return kind == PTS_KIND_HISTOGRAM || kind == PTS_KIND_SUMMARY;
 }
 
 /* What a thread keeps of a series that it has looked up: everything here is checked. */
@@ -189,7 +195,7 @@ pts_record pts_record_copy(const pts_record *record);
 /* The record, or NULL when the number or what it says cannot be right. What is read from it later is
  * the file's again, and bounded where it is used. */
 pts_record *pts_record_at(const pts_attachment *a, uint32_t number);
-/* Histogram bounds of a record, at most PTS_MAX_BOUNDS; NULL when broken. */
+/* Bounds of a record, at most PTS_MAX_BOUNDS, a summary's checked; NULL when broken. */
 const double *pts_record_bounds(const pts_attachment *a, const pts_record *record, uint32_t *count);
 /* Under the index lock: the family of this name, made if there is none; its record's number. */
 int32_t pts_family_for(pts_attachment *a, const uint8_t *name, uint32_t length, uint32_t *number);

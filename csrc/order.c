@@ -31,8 +31,7 @@ bool pts_record_entry(const pts_attachment *a, const pts_record *record, pts_pri
   if (entry.kind == PTS_KIND_FAMILY || entry.kind >= PTS_ENTRY_BOUNDS) return false;
   *out = (pts_printed_entry){.name_length = entry.name_length,
                              .quoted = entry.flags & PTS_SERIES_QUOTED};
-  if (entry.kind == PTS_KIND_HISTOGRAM || entry.kind == PTS_KIND_ENUM ||
-      entry.kind == PTS_KIND_SUMMARY) {
+  if (pts_kind_has_bounds(entry.kind) || entry.kind == PTS_KIND_ENUM) {
     pts_racing_copy(out->insertion, bytes, sizeof out->insertion);
     bytes += sizeof out->insertion;
   }

@@ -84,7 +84,7 @@ enum {
   PTS_KIND_ENUM = 3,      /* the index of one of the family's states, -1 for none of them */
   PTS_KIND_LIVE = 4,      /* a gauge with a value for each worker */
   PTS_KIND_RECENT = 5,    /* likewise, with its time: the last one counts */
-  PTS_KIND_SUMMARY = 6,   /* count, sum and quantiles */
+  PTS_KIND_SUMMARY = 6,   /* count, sum and quantiles, these perhaps of a sliding window */
 };
 
 /* pts_open: what to attach to, and how to make it when it is not there. */
@@ -146,8 +146,12 @@ PTS_EXPORT int32_t pts_declared(uint32_t attachment, const uint8_t *name, uint32
 /*
  * What identifies a series. Text is the family name, then the series as it is printed
  * (`name{a="b"}`, or `{"quoted name",a="b"}`), then for a histogram bound_count doubles' bytes follow
- * in `bounds`. insert_at: where in the printed text the `le` (or enum) label belongs, in bytes.
+ * in `bounds`. insert_at: where in the printed text the `le` (or enum, or quantile) label belongs, in bytes.
+ * A summary's bounds are the window in milliseconds (0: none), into how many parts it is divided (1 to
+ * PTS_MAX_AGE_BUCKETS; 1 without one), then its quantiles (0 to 1, at most PTS_MAX_QUANTILES).
  */
+#define PTS_MAX_AGE_BUCKETS 16u
+#define PTS_MAX_QUANTILES 64u
 typedef struct pts_series_key {
   uint32_t kind;          /* PTS_KIND_* */
   uint32_t name_length;   /* bytes of text that are the family name */
@@ -184,6 +188,9 @@ PTS_EXPORT int32_t pts_set_at(uint32_t attachment, uint32_t handle, double value
 /* PTS_E_MISMATCH: the family was declared since this series of it was looked up, perhaps with other
  * bounds; look it up again. */
 PTS_EXPORT int32_t pts_observe(uint32_t attachment, uint32_t handle, double value);
+/* Into a summary; now_ms is the wall clock in milliseconds since 1970 and is not looked at without a window.
+ * INVALID when value, or now_ms with a window, is not finite. */
+PTS_EXPORT int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, double now_ms);
 /* Makes the series exist with the value it would start from (0, or no observations). */
 PTS_EXPORT int32_t pts_touch(uint32_t attachment, uint32_t handle);
 
@@ -203,8 +210,14 @@ PTS_EXPORT int32_t pts_remove_matching(uint32_t attachment, const uint8_t *name,
 /* Every series leaves the exposition; declarations stay. */
 PTS_EXPORT int32_t pts_clear(uint32_t attachment);
 /* The sum over all shards as a scrape would print it. Returns 1, or 0 when the series does not
- * exist. histograms: the sum of observations in *value and their number in *count. */
+ * exist. histograms, summaries: the sum of observations in *value and their number in *count. */
 PTS_EXPORT int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *count);
+
+/* A summary at that time: out[0] is the count, out[1] the sum, then comes a value for each quantile of its
+ * key, in their order; NaN where the window is empty. Returns how many numbers that are (TOO_SMALL: more than
+ * size), or 0 when the series does not exist. */
+PTS_EXPORT int32_t pts_quantiles(uint32_t attachment, uint32_t handle, double now_ms, double *out,
+                                 uint32_t size);
 
 /* Count an update that could not be stored. */
 PTS_EXPORT int32_t pts_dropped(uint32_t attachment);

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "atomics.h"
+#include "summary.h"
 
 #define TRIES 64u
 #define SEQUENCE_TRIES 20000u
@@ -275,6 +276,7 @@ int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *c
   if (!pts_same_series(h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
   pts_view view;
   pts_view_take(a, &view);
+  if (h->kind == PTS_KIND_SUMMARY) return pts_summary_totals(a, &view, h->record, count, value);
   if (h->kind != PTS_KIND_HISTOGRAM) {
     pts_reading reading;
     int found = pts_read_value(a, &view, h->record, &h->traits, &reading);

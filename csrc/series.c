@@ -13,6 +13,7 @@
 #include "atomics.h"
 #include "metrics.h"
 #include "points.h"
+#include "summary.h"
 
 /* ---- reading records ------------------------------------------------------------------------------ */
 
@@ -51,6 +52,9 @@ static bool words_hold(const pts_attachment *a, const pts_record *record) {
         record->words > PTS_WORDS_HISTOGRAM(PTS_MAX_BOUNDS))
       return false;
     break;
+  case PTS_KIND_SUMMARY:
+    if (!pts_summary_words_hold(record->words)) return false;
+    break;
   default:
     return false;
   }
@@ -68,9 +72,12 @@ const double *pts_record_bounds(const pts_attachment *a, const pts_record *recor
   pts_entry entry;
   const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&record->extra), &entry);
   if (!bytes || entry.kind != PTS_ENTRY_BOUNDS) return NULL;
-  if (PTS_WORDS_HISTOGRAM(entry.record) != record->words) return NULL;
-  *count = entry.record;
-  return (const double *)(const void *)bytes;
+  const double *bounds = (const double *)(const void *)bytes;
+  bool whole = record->kind == PTS_KIND_SUMMARY
+                   ? pts_summary_bounds_hold(bounds, entry.record) && pts_summary_words(bounds) == record->words
+                   : PTS_WORDS_HISTOGRAM(entry.record) == record->words;
+  if (whole) *count = entry.record;
+  return whole ? bounds : NULL;
 }
 
 uint64_t *pts_series_lock_of(const pts_attachment *a, const pts_record *record) {
@@ -221,13 +228,13 @@ int32_t pts_family_for(pts_attachment *a, const uint8_t *name, uint32_t length, 
 /* ---- what identifies a series ----------------------------------------------------------------------- */
 
 static int32_t check_key(const pts_series_key *key) {
-  if (key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_RECENT) return PTS_E_INVALID;
+  if (key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_SUMMARY) return PTS_E_INVALID;
   if (key->name_length == 0) return PTS_E_INVALID;
   if (key->name_length > PTS_MAX_NAME || key->series_length > PTS_MAX_SERIES_TEXT)
     return PTS_E_TOO_LONG;
   if (key->series_length < key->name_length) return PTS_E_INVALID; /* it contains the name */
   if (key->bound_count > PTS_MAX_BOUNDS) return PTS_E_TOO_LONG;
-  if (key->bound_count && key->kind != PTS_KIND_HISTOGRAM) return PTS_E_INVALID;
+  if (key->bound_count && !pts_kind_has_bounds(key->kind)) return PTS_E_INVALID;
   if ((uint64_t)key->insert_at + key->replaces > key->series_length) return PTS_E_INVALID;
   return 0;
 }
@@ -240,7 +247,10 @@ static bool bounds_ascend(const double *bounds, uint32_t count) {
   return true;
 }
 
-static bool has_bounds(uint32_t kind) { return kind == PTS_KIND_HISTOGRAM; }
+static bool bounds_hold(const pts_series_key *key, const double *bounds) {
+  return key->kind == PTS_KIND_SUMMARY ? pts_summary_bounds_hold(bounds, key->bound_count)
+                                       : bounds_ascend(bounds, key->bound_count);
+}
 
 static pts_wanted bounds_wanted(const double *bounds, uint32_t count) {
   static const double none[1]; /* bounds may be NULL when there are none, memcpy's argument may not */
@@ -266,8 +276,10 @@ static int32_t bounds_for(pts_attachment *a, const double *bounds, uint32_t coun
   return pts_index_publish(a, *word);
 }
 
-static uint16_t words_for(const pts_series_key *key) {
+static uint16_t words_for(const pts_series_key *key, const double *bounds) {
   switch (key->kind) {
+  case PTS_KIND_SUMMARY:
+    return (uint16_t)pts_summary_words(bounds);
   case PTS_KIND_HISTOGRAM:
     return (uint16_t)PTS_WORDS_HISTOGRAM(key->bound_count);
   case PTS_KIND_LIVE:
@@ -321,10 +333,10 @@ static int32_t check_count(pts_attachment *a, const pts_series_key *key, uint32_
 
 static int32_t insert_series(pts_attachment *a, const pts_series_key *key, const uint8_t *name,
                              pts_wanted *wanted, const double *bounds, uint32_t *number) {
-  pts_record template = {.kind = (uint8_t)key->kind, .words = words_for(key)};
+  pts_record template = {.kind = (uint8_t)key->kind, .words = words_for(key, bounds)};
   template.head = PTS_HEAD(1, 0, key->kind == PTS_KIND_ENUM ? PTS_MODE_SHARED : PTS_MODE_SHARDED);
   int32_t code = pts_family_for(a, name, key->name_length, &template.family);
-  if (code == 0 && has_bounds(key->kind)) {
+  if (code == 0 && pts_kind_has_bounds(key->kind)) {
     code = bounds_for(a, bounds, key->bound_count, &wanted->extra);
     template.extra = wanted->extra;
   }
@@ -336,7 +348,7 @@ static int32_t insert_series(pts_attachment *a, const pts_series_key *key, const
 
 static int32_t find_series(const pts_attachment *a, pts_wanted *wanted, const double *bounds,
                            uint32_t bound_count, uint32_t *number, uint64_t *head) {
-  if (has_bounds(wanted->head.kind)) {
+  if (pts_kind_has_bounds(wanted->head.kind)) {
     pts_wanted b = bounds_wanted(bounds, bound_count);
     int32_t code = pts_index_look(a, &b, &wanted->extra);
     if (code != 0) return code;
@@ -346,7 +358,7 @@ static int32_t find_series(const pts_attachment *a, pts_wanted *wanted, const do
 
 static int32_t find_series_locked(const pts_attachment *a, pts_wanted *wanted, const double *bounds,
                                   uint32_t bound_count, uint32_t *number) {
-  if (has_bounds(wanted->head.kind)) {
+  if (pts_kind_has_bounds(wanted->head.kind)) {
     pts_wanted b = bounds_wanted(bounds, bound_count);
     wanted->extra = pts_index_find(a, &b);
     if (!wanted->extra) return PTS_E_NOT_FOUND;
@@ -381,12 +393,12 @@ static int32_t fill_handle(pts_attachment *a, pts_handle *h, uint32_t number, co
   const pts_record *family = pts_record_at(a, copy.family);
   if (!family || family->kind != PTS_KIND_FAMILY) return PTS_E_DAMAGED;
   h->traits = pts_family_traits(a, family);
-  if (has_bounds(copy.kind)) {
+  if (pts_kind_has_bounds(copy.kind)) {
     uint32_t count;
     h->bounds = pts_record_bounds(a, &copy, &count);
     if (!h->bounds) return PTS_E_DAMAGED;
     h->bound_count = (uint16_t)count;
-    if (!pts_series_declared(a, &copy)) h->fast = PTS_FAST_UNDECLARED;
+    if (copy.kind == PTS_KIND_HISTOGRAM && !pts_series_declared(a, &copy)) h->fast = PTS_FAST_UNDECLARED;
   }
   /* What was copied was of the incarnation that was looked up, if it is still there. */
   pts_fence_acquire();
@@ -444,13 +456,13 @@ int32_t pts_series(uint32_t attachment, const pts_series_key *key, const uint8_t
   pts_attachment *a = pts_attachment_of(attachment);
   if (!a) return PTS_E_CLOSED;
   int32_t code = check_key(key);
-  if (code == 0 && !bounds_ascend(bounds, key->bound_count)) code = PTS_E_INVALID;
+  if (code == 0 && !bounds_hold(key, bounds)) code = PTS_E_INVALID;
   if (code != 0) return code;
 
   /* What is stored: for histograms and enums two numbers, then the printed text. */
   uint8_t stored[4 + PTS_MAX_SERIES_TEXT];
   uint16_t insertion[2] = {(uint16_t)key->insert_at, (uint16_t)key->replaces};
-  uint32_t prefix = has_bounds(key->kind) || key->kind == PTS_KIND_ENUM ? 4 : 0;
+  uint32_t prefix = pts_kind_has_bounds(key->kind) || key->kind == PTS_KIND_ENUM ? 4 : 0;
   memcpy(stored, insertion, prefix);
   memcpy(stored + prefix, text + key->name_length, key->series_length);
   pts_wanted wanted = {{.kind = (uint16_t)key->kind,

@@ -36,7 +36,7 @@ uint64_t pts_layout_hash(void) {
       sizeof(pts_superblock), sizeof(pts_section), sizeof(pts_worker),  sizeof(pts_metrics),
       sizeof(pts_record),     sizeof(pts_entry),   PTS_WORKERS_AT,      PTS_SERIES_LOCKS,
       PTS_CELL_COUNTS,        PTS_WORDS_ANNEX,     PTS_WORDS_LIVE,      PTS_ALIGN,
-      PTS_SHARD_SKEWS,        PTS_WORDS_RECENT,    PTS_FREE_LISTS,      PTS_TICK_MS,
+      PTS_FRAME_WORDS, PTS_CELL_SUMMARY_FRAMES, PTS_SHARD_SKEWS,        PTS_WORDS_RECENT,    PTS_FREE_LISTS,      PTS_TICK_MS,
       sizeof(pts_exemplar_line),
       offsetof(pts_metrics, index_lock), offsetof(pts_metrics, records_used),
       offsetof(pts_worker, redo),        offsetof(pts_worker, counters)};

@@ -45,6 +45,7 @@ export let add: Library["pts_add"];
 export let set: Library["pts_set"];
 export let setAt: Library["pts_set_at"];
 export let observe: Library["pts_observe"];
+export let observeAt: Library["pts_observe_at"];
 export let touch: Library["pts_touch"];
 export let remove: Library["pts_remove"];
 export let clear: Library["pts_clear"];
@@ -71,6 +72,7 @@ function load(): Library {
   set = opened.pts_set;
   setAt = opened.pts_set_at;
   observe = opened.pts_observe;
+  observeAt = opened.pts_observe_at;
   touch = opened.pts_touch;
   remove = opened.pts_remove;
   clear = opened.pts_clear;
@@ -296,6 +298,20 @@ export function value(attachment: number, handle: number): Value {
 export function renderOnly(attachment: number, render: number, names: readonly string[]): number {
   const { bytes, lengths } = joined(names);
   return load().pts_render_only(attachment, render, bytes, lengths, names.length);
+}
+
+const MOST_QUANTILES = 64;
+const quantilesOut = new Float64Array(2 + MOST_QUANTILES);
+
+/** pts_quantiles: count, sum, and a value for each quantile; none when the series does not exist. */
+export function quantiles(
+  attachment: number,
+  handle: number,
+  nowMs: number,
+): { readonly result: number; readonly numbers: readonly number[] } {
+  const size = quantilesOut.length;
+  const result = load().pts_quantiles(attachment, handle, nowMs, quantilesOut, size);
+  return { result, numbers: [...quantilesOut.subarray(0, Math.max(0, result))] };
 }
 
 /** pts_render_next */

@@ -107,6 +107,15 @@ export const symbols = {
     ],
     result: "i32",
   },
+  pts_observe_at: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "u32", // uint32_t handle
+      "f64", // double value
+      "f64", // double now_ms
+    ],
+    result: "i32",
+  },
   pts_touch: {
     parameters: [
       "u32", // uint32_t attachment
@@ -153,6 +162,16 @@ export const symbols = {
       "u32", // uint32_t handle
       "buffer", // double *value
       "buffer", // double *count
+    ],
+    result: "i32",
+  },
+  pts_quantiles: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "u32", // uint32_t handle
+      "f64", // double now_ms
+      "buffer", // double *out
+      "u32", // uint32_t size
     ],
     result: "i32",
   },

@@ -108,20 +108,30 @@ int32_t help_open_other(const char *path, pts_store *store) {
   return code;
 }
 
-int32_t help_histogram(int32_t attachment, const char *printed, const double *bounds,
-                       uint32_t bound_count) {
+static int32_t series_with_bounds(int32_t attachment, uint32_t kind, const char *printed,
+                                  const double *bounds, uint32_t bound_count) {
   char text[8192];
   const char *brace = strchr(printed, '{');
   uint32_t length = (uint32_t)strlen(printed);
   uint32_t name = brace ? (uint32_t)(brace - printed) : length;
   snprintf(text, sizeof text, "%.*s%s", (int)name, printed, printed);
-  /* `le` goes last, as a caller with no label after it would say. */
-  pts_series_key key = {.kind = PTS_KIND_HISTOGRAM,
+  /* The label of a bucket or quantile goes last, as a caller with no label after it would say. */
+  pts_series_key key = {.kind = kind,
                         .name_length = name,
                         .series_length = length,
                         .insert_at = brace ? length - 1 : length,
                         .bound_count = bound_count};
   return pts_series((uint32_t)attachment, &key, (const uint8_t *)text, bounds);
+}
+
+int32_t help_histogram(int32_t attachment, const char *printed, const double *bounds,
+                       uint32_t bound_count) {
+  return series_with_bounds(attachment, PTS_KIND_HISTOGRAM, printed, bounds, bound_count);
+}
+
+int32_t help_summary(int32_t attachment, const char *printed, const double *bounds,
+                     uint32_t bound_count) {
+  return series_with_bounds(attachment, PTS_KIND_SUMMARY, printed, bounds, bound_count);
 }
 
 int32_t help_series(int32_t attachment, uint32_t kind, const char *printed) {

@@ -32,6 +32,9 @@ int32_t help_open_other(const char *path, pts_store *store);
 int32_t help_series(int32_t attachment, uint32_t kind, const char *printed);
 int32_t help_histogram(int32_t attachment, const char *printed, const double *bounds,
                        uint32_t bound_count);
+/* bounds: the window in ms, its parts, quantiles. */
+int32_t help_summary(int32_t attachment, const char *printed, const double *bounds,
+                     uint32_t bound_count);
 int32_t help_declare(int32_t attachment, const char *name, const char *first, const char *second,
                      const char *header);
 /* With a type, as in part 1, and a header for OpenMetrics. */

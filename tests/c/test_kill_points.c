@@ -42,6 +42,24 @@ static double measure_histogram(int32_t a) {
   return count;
 }
 
+/* A buffer with room, a full one, and windows: the observations that are there and one more. */
+static const double forever[] = {0, 1, 0.5}, windows[] = {2000, 2, 0.5};
+
+/* As measure_histogram; and where the window of 1500 has something, its median is 2, too. */
+static double measure_summary_of(int32_t a, const char *name, const double *its_bounds) {
+  double numbers[3];
+  int32_t summary = help_summary(a, name, its_bounds, 3);
+  double count = help_count(a, summary), sum = help_value(a, summary);
+  if (isnan(count)) return MISSING;
+  CHECK(sum == 2 * count);
+  CHECK_EQUAL(pts_quantiles((uint32_t)a, (uint32_t)summary, 1500, numbers, 3), 3);
+  CHECK(numbers[0] == count && numbers[1] == sum);
+  CHECK(count == 0 ? isnan(numbers[2]) : numbers[2] == 2);
+  return count;
+}
+static double measure_summary(int32_t a) { return measure_summary_of(a, "summary", forever); }
+static double measure_windows(int32_t a) { return measure_summary_of(a, "windows", windows); }
+
 /* Whether a lookup finds it; the value that is there already must stay. */
 static double measure_lookup(int32_t a) {
   pts_series_key key = {.kind = PTS_KIND_VALUE, .name_length = 3, .series_length = 3, .flags = PTS_SERIES_NO_CREATE};
@@ -129,6 +147,24 @@ static void prepare_removed_histogram(void) {
   pts_close((uint32_t)a);
 }
 
+static void prepare_summary(int32_t count, bool removed) {
+  prepare_store();
+  /* In the second slot, which is the one that acts: the observer has the first. */
+  int32_t first = help_open(path, 0), a = help_open(path, 0);
+  uint32_t summary = (uint32_t)help_summary(a, "summary", forever, 3);
+  uint32_t windowed = (uint32_t)help_summary(a, "windows", windows, 3);
+  for (int32_t i = 0; i < count; i++) {
+    CHECK_EQUAL(pts_observe_at((uint32_t)a, summary, 2, 0), 0);
+    CHECK_EQUAL(pts_observe_at((uint32_t)a, windowed, 2, 10), 0);
+  }
+  if (removed) CHECK_EQUAL(pts_remove((uint32_t)a, summary), 0);
+  pts_close((uint32_t)a);
+  pts_close((uint32_t)first);
+}
+static void prepare_some_observed(void) { prepare_summary(5, false); }
+static void prepare_full_buffer(void) { prepare_summary(PTS_SUMMARY_BUFFER, false); }
+static void prepare_removed_summary(void) { prepare_summary(5, true); }
+
 static void prepare_other(void) {
   pts_store other;
   unlink(path);
@@ -163,6 +199,14 @@ static void ready_histogram(void) {
   att = help_open(path, 0);
   h = help_histogram(att, "histogram", bounds, 2);
 }
+static void ready_summary(void) {
+  att = help_open(path, 0);
+  h = help_summary(att, "summary", forever, 3);
+}
+static void ready_windows(void) {
+  att = help_open(path, 0);
+  h = help_summary(att, "windows", windows, 3);
+}
 static void ready_enum(void) {
   att = help_open(path, 0);
   h = help_series(att, PTS_KIND_ENUM, "enum");
@@ -193,6 +237,7 @@ static void act_add(void) { DONE(pts_add((uint32_t)att, (uint32_t)h, 1)); }
 static void act_set(void) { DONE(pts_set((uint32_t)att, (uint32_t)h, 1)); }
 static void act_stamp(void) { DONE(pts_set_at((uint32_t)att, (uint32_t)h, 1, 7)); }
 static void act_observe(void) { DONE(pts_observe((uint32_t)att, (uint32_t)h, 2)); }
+static void act_observe_at(void) { DONE(pts_observe_at((uint32_t)att, (uint32_t)h, 2, 1500)); }
 static void act_touch(void) { DONE(pts_touch((uint32_t)att, (uint32_t)h)); }
 static void act_remove(void) { DONE(pts_remove((uint32_t)att, (uint32_t)h)); }
 static void act_clear(void) { DONE(pts_clear((uint32_t)att)); }
@@ -374,6 +419,12 @@ static const operation operations[] = {
     {"set an enum", prepare_store, ready_enum, act_set, measure_enum, 0, 1, false, false, NULL, false},
     {"observe", prepare_store, ready_histogram, act_observe, measure_histogram, 2, 3, true, false, NULL, false},
     {"observe after remove", prepare_removed_histogram, ready_histogram, act_observe, measure_histogram, MISSING, 1, true, false, NULL, true},
+    {"observe into a summary", prepare_some_observed, ready_summary, act_observe_at, measure_summary, 5, 6, true, false, NULL, false},
+    {"observe into a full summary", prepare_full_buffer, ready_summary, act_observe_at, measure_summary, 128, 129, true, false, NULL, false},
+    {"observe into a removed summary", prepare_removed_summary, ready_summary, act_observe_at, measure_summary, MISSING, 1, true, false, NULL, true},
+    {"observe in a new window", prepare_some_observed, ready_windows, act_observe_at, measure_windows, 5, 6, true, false, NULL, false},
+    {"touch a summary", prepare_removed_summary, ready_summary, act_touch, measure_summary, MISSING, 0, false, false, NULL, false},
+    {"remove a summary", prepare_some_observed, ready_summary, act_remove, measure_summary, 5, MISSING, false, false, NULL, false},
     {"touch", prepare_removed, ready_value, act_touch, measure_value, MISSING, 0, false, false, NULL, false},
     {"remove", prepare_store, ready_value, act_remove, measure_value, 5, MISSING, false, false, NULL, false},
     {"remove a shared value", prepare_shared, ready_value, act_remove, measure_value, 5, MISSING, false, false, NULL, false},

@@ -58,10 +58,11 @@ static model_series *model_find(const model_series *wanted) {
 
 /* What the header promises to refuse is refused, and nothing else but for lack of room. */
 static bool must_refuse(const pts_series_key *key) {
-  return key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_LIVE || key->name_length == 0 ||
-         key->series_length < key->name_length ||
+  bool bounded = key->kind == PTS_KIND_HISTOGRAM || key->kind == PTS_KIND_SUMMARY;
+  bool unknown = key->kind < PTS_KIND_VALUE || (key->kind > PTS_KIND_LIVE && !bounded);
+  return unknown || key->name_length == 0 || key->series_length < key->name_length ||
          (uint64_t)key->insert_at + key->replaces > key->series_length ||
-         (key->bound_count && key->kind != PTS_KIND_HISTOGRAM);
+         (key->bound_count && !bounded);
 }
 
 static bool is_room(int32_t code) {
@@ -127,13 +128,14 @@ static void do_raw_series(uint32_t a, fuzz_input *input) {
   uint8_t text[2 * MOST_TEXT];
   uint32_t name_length = take(input, text, MOST_TEXT);
   uint32_t series_length = take(input, text + name_length, MOST_TEXT);
-  pts_series_key key = {.kind = fuzz_byte(input) % 6u,
+  pts_series_key key = {.kind = fuzz_byte(input) % 7u,
                         .name_length = name_length,
                         .series_length = series_length,
                         .insert_at = fuzz_byte(input),
                         .replaces = (uint32_t)fuzz_byte(input) << fuzz_byte(input) % 25,
                         .flags = fuzz_byte(input) & PTS_SERIES_QUOTED};
-  if (key.kind == PTS_KIND_HISTOGRAM) key.bound_count = 2;
+  bool histogram = key.kind == PTS_KIND_HISTOGRAM, summary = key.kind == PTS_KIND_SUMMARY;
+  if (histogram || summary) key.bound_count = 2; /* of a summary: a window, in two parts */
   int32_t h = pts_series(a, &key, text, bounds);
   if (must_refuse(&key)) {
     MUST(h == PTS_E_INVALID);
@@ -143,8 +145,8 @@ static void do_raw_series(uint32_t a, fuzz_input *input) {
   if (h < 0) return;
   raw_series = true;
   MUST(pts_series(a, &key, text, bounds) == h);
-  bool histogram = key.kind == PTS_KIND_HISTOGRAM;
-  MUST((histogram ? pts_observe(a, (uint32_t)h, 1.5) : pts_set(a, (uint32_t)h, 1)) == 0);
+  if (summary) MUST(pts_observe_at(a, (uint32_t)h, 1.5, 1e12) == 0);
+  else MUST((histogram ? pts_observe(a, (uint32_t)h, 1.5) : pts_set(a, (uint32_t)h, 1)) == 0);
 }
 
 static void do_known(uint32_t a, fuzz_input *input) {

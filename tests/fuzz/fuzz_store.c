@@ -32,7 +32,8 @@ static uint64_t aligned_buffer[1024];
 
 /* ---- metrics -------------------------------------------------------------------------------------- */
 
-static const double bounds[] = {0.5, 1, 2.5};
+/* A histogram's; a summary's window in milliseconds, its parts and a quantile. */
+static const double bounds[] = {0.5, 1, 2.5}, windows[] = {2000, 2, 0.5};
 
 static int32_t attach(uint32_t flags) {
   pts_options options = {.path = fuzz_image_path(),
@@ -53,8 +54,8 @@ static int32_t series(int32_t a, uint32_t kind, const char *printed) {
                         .name_length = name,
                         .series_length = length,
                         .insert_at = brace ? length - 1 : length,
-                        .bound_count = kind == PTS_KIND_HISTOGRAM ? 3 : 0};
-  return pts_series((uint32_t)a, &key, (const uint8_t *)text, bounds);
+                        .bound_count = kind == PTS_KIND_HISTOGRAM || kind == PTS_KIND_SUMMARY ? 3 : 0};
+  return pts_series((uint32_t)a, &key, (const uint8_t *)text, kind == PTS_KIND_SUMMARY ? windows : bounds);
 }
 
 static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
@@ -76,8 +77,16 @@ static const struct {
     {PTS_KIND_VALUE, "removed"},             {PTS_KIND_HISTOGRAM, "took"},
     {PTS_KIND_HISTOGRAM, "took{m=\"GET\"}"}, {PTS_KIND_ENUM, "state"},
     {PTS_KIND_LIVE, "alive"},                {PTS_KIND_VALUE, "took_sum"},
+    {PTS_KIND_SUMMARY, "size{m=\"GET\"}"},
 };
 #define KNOWN (sizeof known / sizeof *known)
+
+/* A full buffer, then two windows more. */
+static void update_summary(uint32_t a, uint32_t h) {
+  double numbers[3];
+  for (uint32_t i = 0; i < 131; i++) pts_observe_at(a, h, i % 50, i < 129 ? 1000 : 1000.0 * i);
+  pts_quantiles(a, h, 130000, numbers, 3);
+}
 
 static void update_known(int32_t a) {
   for (size_t i = 0; i < KNOWN; i++) {
@@ -89,6 +98,9 @@ static void update_known(int32_t a) {
     case PTS_KIND_HISTOGRAM:
       pts_observe(number, h, 0.75);
       pts_observe(number, h, 100);
+      break;
+    case PTS_KIND_SUMMARY:
+      update_summary(number, h);
       break;
     case PTS_KIND_ENUM:
       pts_set(number, h, 1);
