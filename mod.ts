@@ -61,3 +61,10 @@ export type { BucketOrder, CacheArgs, PrometheusTinySharedOptions } from "./src/
 export { PrometheusTinyShared, sharedFile } from "./src/prometheus_tiny.ts";
 export type { Serializer, SerializerPair } from "./src/serializers.ts";
 export type { EntryInfo, SetOptions } from "./src/set_options.ts";
+export type {
+  QuantileValue,
+  Summary,
+  SummaryChild,
+  SummaryOptions,
+  SummaryValue,
+} from "./src/summaries.ts";

@@ -75,22 +75,24 @@ export class Series {
   }
 
   remove(): void {
-    const handle = this.#existing();
+    const handle = this.existing();
     if (handle !== undefined) this.store.remove(handle);
   }
 
   value(): native.Value | undefined {
-    const handle = this.#existing();
+    const handle = this.existing();
     return handle === undefined ? undefined : this.store.value(handle);
   }
 
-  #existing(): number | undefined {
+  /** The handle, if somebody has made the series. */
+  existing(): number | undefined {
     this.store.requireOpen();
     return this.store.existingSeries(this.#kind, this.#key, this.#bounds);
   }
 }
 
-function notANumber(name: string, value: unknown): TypeError {
+/** The error of an update with something else. */
+export function notANumber(name: string, value: unknown): TypeError {
   return new TypeError(`the value for ${name} must be a number, not ${shown(value)}`);
 }
 

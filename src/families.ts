@@ -85,6 +85,10 @@ export interface Declaration {
 /** A declaration as the store keeps it. */
 export interface FamilyDeclaration extends Declaration {
   readonly mode?: GaugeMode;
+  /** A summary's, checked by src/summaries.ts. */
+  readonly quantiles?: readonly number[];
+  readonly maxAgeSeconds?: number;
+  readonly ageBuckets?: number;
   /** After how many milliseconds without an update a series leaves. */
   readonly ttlMs?: number;
   /** How many series it may have. */
@@ -154,6 +158,9 @@ const repeated = [
   "mode",
   "ttlMs",
   "maxSeries",
+  "quantiles",
+  "maxAgeSeconds",
+  "ageBuckets",
 ] as const;
 type Repeated = Partial<Record<(typeof repeated)[number], unknown>>;
 
@@ -207,6 +214,7 @@ function checkStates(values: unknown): string[] {
 /** The declaration checked, with its members in the order of {@linkcode repeated}. */
 function checked(declaration: FamilyDeclaration, validation: NameValidation): Repeated {
   const { help, type, unit, buckets, enum: label, enumValues, mode } = declaration;
+  const { quantiles, maxAgeSeconds, ageBuckets } = declaration;
   checkText("help", help);
   checkText("unit", unit);
   if (type !== undefined && !Object.hasOwn(typeNames, type)) {
@@ -228,6 +236,9 @@ function checked(declaration: FamilyDeclaration, validation: NameValidation): Re
     mode,
     ttlMs: declaration.ttlMs,
     maxSeries: declaration.maxSeries,
+    quantiles,
+    maxAgeSeconds,
+    ageBuckets,
   };
 }
 

@@ -42,12 +42,16 @@ export interface Plan<C> {
   readonly labelNames: unknown;
   readonly declaration: FamilyDeclaration;
   readonly kind: native.Kind;
+  /** Of its series; a histogram's are its buckets, declared or default. */
+  readonly bounds?: Float64Array<ArrayBuffer>;
+  /** The label that C adds to its lines. */
+  readonly inserted?: "le" | "quantile";
   readonly child: (series: Series) => C;
   readonly collect: ((metric: never) => unknown) | undefined;
 }
 
 /** Labels and children: what all typed metrics have in common. */
-class LabelledMetric<C extends Removable> implements Metric<string, C> {
+export class LabelledMetric<C extends Removable> implements Metric<string, C> {
   readonly name: string;
   readonly #plan: Plan<C>;
   readonly #labelNames: readonly string[];
@@ -56,14 +60,14 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
   readonly #own: C | undefined;
 
   constructor(plan: Plan<C>) {
-    const { context, name, declaration, kind } = plan;
+    const { context, name, declaration, kind, bounds } = plan;
     this.name = name;
     this.#plan = plan;
     this.#labelNames = checkLabelNames(plan);
     context.families.declare(name, declaration);
     this.#bounds = kind === native.Kind.histogram
       ? context.families.find(name)?.buckets ?? defaultBuckets
-      : undefined;
+      : bounds;
     this.#children = new Paths<C | undefined>(undefined, 4 * context.store.seriesCapacity);
     const { collect } = plan;
     if (collect !== undefined) context.collectors.add(name, () => collect(this as never));
@@ -132,10 +136,10 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
   }
 
   #seriesOf(labels: AnyLabels): Series {
-    const { context, name, kind } = this.#plan;
+    const { context, name, kind, inserted } = this.#plan;
     this.#checkLabels(labels);
     const pairs = labelPairs(context.defaults, labels, context.validation, () => {});
-    const key = seriesKey(name, pairs, kind === native.Kind.histogram ? "le" : undefined);
+    const key = seriesKey(name, pairs, inserted);
     const { maxSeries } = this.#plan.declaration;
     return new Series(context.store, kind, key, this.#bounds, maxSeries);
   }
@@ -154,7 +158,9 @@ class LabelledMetric<C extends Removable> implements Metric<string, C> {
   }
 }
 
-function checkLabelNames({ context, name, labelNames, kind }: Plan<unknown>): readonly string[] {
+function checkLabelNames(
+  { context, name, labelNames, inserted }: Plan<unknown>,
+): readonly string[] {
   if (labelNames === undefined) return [];
   if (!Array.isArray(labelNames)) {
     throw new TypeError(`labelNames of ${name} must be an array, not ${shown(labelNames)}`);
@@ -164,15 +170,16 @@ function checkLabelNames({ context, name, labelNames, kind }: Plan<unknown>): re
     if (labelNames.indexOf(label) < index) {
       throw new TypeError(`labelNames of ${name} has ${shown(label)} twice`);
     }
-    if (label === "le" && kind === native.Kind.histogram) {
-      throw new TypeError(`labelNames of ${name} has "le", which is the label of its buckets`);
+    if (label === inserted) {
+      const of = inserted === "le" ? "buckets" : "quantiles";
+      throw new TypeError(`labelNames of ${name} has "${label}", which is the label of its ${of}`);
     }
   }
   return [...labelNames];
 }
 
 /** A timer of a metric whose labels may be known only at its end. */
-function timer(
+export function timer(
   labels: Partial<AnyLabels> | undefined,
   done: (labels: AnyLabels | undefined, seconds: number, exemplar?: Exemplar) => void,
 ): EndTimer<string> {
@@ -185,7 +192,8 @@ function timer(
   };
 }
 
-function isLabels(argument: unknown): argument is AnyLabels {
+/** Whether an update's first argument is its labels. */
+export function isLabels(argument: unknown): argument is AnyLabels {
   return typeof argument === "object" && argument !== null;
 }
 
@@ -260,7 +268,8 @@ interface Options extends FamilyDeclaration {
   ttl?: Duration;
 }
 
-const optionsOfAll = {
+/** The members of all metrics' options, with their types. */
+export const optionsOfAll = {
   help: ["string"],
   unit: ["string"],
   labelNames: ["object"],
@@ -298,11 +307,13 @@ export function makeHistogram(context: Context, name: string, options: Options):
   return new HistogramMetric({
     ...common(context, name, options, "histogram"),
     kind: native.Kind.histogram,
+    inserted: "le",
     child: (series) => new HistogramSeries(series),
   });
 }
 
-function common(
+/** The part of a plan that all metrics have. */
+export function common(
   context: Context,
   name: string,
   { labelNames, collect, ttl, ...declaration }: Options,

@@ -30,6 +30,7 @@ import type { NumberLike } from "./numbers.ts";
 import { negotiate } from "./negotiation.ts";
 import { checkOptions, type PrometheusTinySharedOptions } from "./options.ts";
 import { Store } from "./store.ts";
+import { makeSummary, type Summary, type SummaryOptions } from "./summaries.ts";
 import { type Context, Updates } from "./updates.ts";
 
 const decoder = new TextDecoder();
@@ -419,6 +420,42 @@ export class PrometheusTinyShared implements Disposable {
     const histogram = makeHistogram(this.#context, name, options);
     this.#updates.forget(name);
     return histogram;
+  }
+
+  /**
+   * A summary with its type and labels checked. Without labels it exists from now on, empty.
+   *
+   * Its quantiles are computed from the observations of all workers together, with an error of at
+   * most 0.5 % in rank at the median and 0.1 % at .99 (`docs/summaries.md` says how).
+   *
+   * @param name the metric
+   * @param options its help, the names of its labels, its quantiles, and how far they look back
+   * @throws {TypeError | RangeError} if the name or an option is not valid
+   * @throws {StoreError} `MISMATCH` if it was declared differently; any limit of the store; `CLOSED`
+   *
+   * @example
+   * ```ts
+   * import { PrometheusTinyShared } from "prometheus-tiny-shared";
+   * import assert from "node:assert/strict";
+   *
+   * using prom = new PrometheusTinyShared();
+   * const duration = prom.summary("request_duration_seconds", {
+   *   quantiles: [0.5, 0.99],
+   *   maxAgeSeconds: 600,
+   * });
+   * for (const seconds of [0.1, 0.2, 0.3]) duration.observe(seconds);
+   * const { count, quantiles } = duration.value();
+   * assert.equal(count, 3);
+   * assert.deepEqual(quantiles[0], { quantile: 0.5, value: 0.2 });
+   * ```
+   */
+  summary<const L extends string = never>(
+    name: string,
+    options: SummaryOptions<L> = {},
+  ): Summary<L> {
+    const summary = makeSummary(this.#context, name, options);
+    this.#updates.forget(name);
+    return summary;
   }
 
   /**

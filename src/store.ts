@@ -182,6 +182,13 @@ export class Store {
     return this.check(value.result, "read a series") === 0 ? undefined : value;
   }
 
+  /** What a summary stands at: count, sum and quantiles, or nothing if it does not exist. */
+  quantiles(handle: number, nowMs: number): readonly number[] {
+    const { result, numbers } = native.quantiles(this.attachment, handle, nowMs);
+    if (result !== failures.STALE[0]) this.check(result, "read a summary");
+    return numbers;
+  }
+
   /** Makes series leave the exposition. */
   remove(handle: number): void {
     const result = native.remove(this.attachment, handle);
