@@ -125,6 +125,54 @@ static void the_next_owner_of_a_slot_goes_on(void) {
   close_pair(&p);
 }
 
+/* A store has room for three such series; forty come and go. */
+static void the_room_of_removed_labels_is_given_to_others(void) {
+  pair p = open_pair(sliding);
+  int32_t first = -1;
+  for (int i = 0; i < 40; i++) {
+    char printed[32];
+    snprintf(printed, sizeof printed, "s{a=\"%d\"}", 100 + i);
+    int32_t h = help_summary(p.a, printed, sliding, 6);
+    CHECK(h >= 0);
+    if (h < 0) break;
+    double out[NUMBERS];
+    CHECK_EQUAL(pts_quantiles((uint32_t)p.a, (uint32_t)h, 0, out, NUMBERS), 0);
+    for (int k = 0; k < 200; k++) OBSERVE(p.a, (uint32_t)h, i, k * 20);
+    CHECK_EQUAL(pts_quantiles((uint32_t)p.a, (uint32_t)h, 3999, out, NUMBERS), NUMBERS);
+    CHECK(out[COUNT] == 200 && out[MIN] == i && out[MAX] == i);
+    CHECK_EQUAL(pts_remove((uint32_t)p.a, (uint32_t)h), 0);
+    if (i == 0) first = h;
+  }
+  double out[NUMBERS];
+  CHECK_EQUAL(pts_observe_at((uint32_t)p.a, (uint32_t)first, 1, 0), PTS_E_STALE);
+  CHECK_EQUAL(pts_quantiles((uint32_t)p.a, (uint32_t)first, 0, out, NUMBERS), PTS_E_STALE);
+  close_pair(&p);
+}
+
+static void it_leaves_when_nobody_observes_for_its_ttl(void) {
+  pair p = open_pair(sliding);
+  pts_close((uint32_t)p.b);
+  p.b = -1;
+  CHECK_EQUAL(help_declare(p.a, "t", "{}", "-.s1000;{}", ""), 0);
+  uint32_t h = (uint32_t)help_summary(p.a, "t{a=\"1\"}", forever, 6);
+  pts_attachment *a = pts_attachment_of((uint32_t)p.a);
+  uint32_t record = (uint32_t)(pts_handle_of(a, h)->record - a->records);
+  double out[NUMBERS];
+  OBSERVE(p.a, h, 1, 0);
+  pts_expire(a, &record, 1, 1000, 5000);
+  OBSERVE(p.a, h, 2, 0);
+  pts_expire(a, &record, 1, 1000, 6500);
+  pts_expire(a, &record, 1, 1000, 7499);
+  CHECK_EQUAL(pts_quantiles((uint32_t)p.a, h, 0, out, NUMBERS), NUMBERS);
+  CHECK(out[COUNT] == 2);
+  pts_expire(a, &record, 1, 1000, 7500);
+  CHECK_EQUAL(pts_quantiles((uint32_t)p.a, h, 0, out, NUMBERS), 0);
+  OBSERVE(p.a, h, 3, 0);
+  CHECK_EQUAL(pts_quantiles((uint32_t)p.a, h, 0, out, NUMBERS), NUMBERS);
+  CHECK(out[COUNT] == 1 && out[SUM] == 3);
+  close_pair(&p);
+}
+
 /* ---- windows ---------------------------------------------------------------------------------------------- */
 
 /* A worker observes its window's number in each of ten; at any time the last four windows are seen. */
@@ -430,6 +478,8 @@ static const test_case tests[] = {
     {"few distinct values are kept as they are", few_distinct_values_are_kept_as_they_are},
     {"it begins again after remove and clear", it_begins_again_after_remove_and_clear},
     {"the next owner of a slot goes on", the_next_owner_of_a_slot_goes_on},
+    {"the room of removed labels is given to others", the_room_of_removed_labels_is_given_to_others},
+    {"it leaves when nobody observes for its ttl", it_leaves_when_nobody_observes_for_its_ttl},
     {"windows slide, and count and sum stay", windows_slide_and_count_and_sum_stay},
     {"windows begin with the first observation", windows_begin_with_the_first_observation},
     {"windows of ended workers age alike", windows_of_ended_workers_age_alike},
