@@ -10,6 +10,7 @@ import { defaultBuckets, type FamilyDeclaration, gaugeKind } from "./families.ts
 import {
   checkLabelName,
   checkLabels,
+  insertedLabel,
   labelPairs,
   printedLabel,
   seriesKey,
@@ -44,8 +45,6 @@ export interface Plan<C> {
   readonly kind: native.Kind;
   /** Of its series; a histogram's are its buckets, declared or default. */
   readonly bounds?: Float64Array<ArrayBuffer>;
-  /** The label that C adds to its lines. */
-  readonly inserted?: "le" | "quantile";
   readonly child: (series: Series) => C;
   readonly collect: ((metric: never) => unknown) | undefined;
 }
@@ -136,10 +135,10 @@ export class LabelledMetric<C extends Removable> implements Metric<string, C> {
   }
 
   #seriesOf(labels: AnyLabels): Series {
-    const { context, name, kind, inserted } = this.#plan;
+    const { context, name, kind } = this.#plan;
     this.#checkLabels(labels);
     const pairs = labelPairs(context.defaults, labels, context.validation, () => {});
-    const key = seriesKey(name, pairs, inserted);
+    const key = seriesKey(name, pairs, insertedLabel(kind));
     const { maxSeries } = this.#plan.declaration;
     return new Series(context.store, kind, key, this.#bounds, maxSeries);
   }
@@ -159,7 +158,7 @@ export class LabelledMetric<C extends Removable> implements Metric<string, C> {
 }
 
 function checkLabelNames(
-  { context, name, labelNames, inserted }: Plan<unknown>,
+  { context, name, labelNames, kind }: Plan<unknown>,
 ): readonly string[] {
   if (labelNames === undefined) return [];
   if (!Array.isArray(labelNames)) {
@@ -170,8 +169,8 @@ function checkLabelNames(
     if (labelNames.indexOf(label) < index) {
       throw new TypeError(`labelNames of ${name} has ${shown(label)} twice`);
     }
-    if (label === inserted) {
-      const of = inserted === "le" ? "buckets" : "quantiles";
+    if (label === insertedLabel(kind)) {
+      const of = label === "le" ? "buckets" : "quantiles";
       throw new TypeError(`labelNames of ${name} has "${label}", which is the label of its ${of}`);
     }
   }
@@ -307,7 +306,6 @@ export function makeHistogram(context: Context, name: string, options: Options):
   return new HistogramMetric({
     ...common(context, name, options, "histogram"),
     kind: native.Kind.histogram,
-    inserted: "le",
     child: (series) => new HistogramSeries(series),
   });
 }

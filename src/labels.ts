@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SeriesKey } from "../ffi/native.ts";
+import { Kind, type SeriesKey } from "../ffi/native.ts";
 
 /** A label's value. Numbers and booleans are turned into text: `1` and `"1"` are one series. */
 export type LabelValue = string | number | boolean;
@@ -182,6 +182,11 @@ export function nameInHeader(name: string): string {
 export function printedLabel(name: string, value: string): string {
   const key = legacyLabelName.test(name) ? name : `"${escapeQuoted(name)}"`;
   return `${key}="${escapeQuoted(value)}"`;
+}
+
+/** The label that C adds to the lines of a series of this kind. */
+export function insertedLabel(kind: Kind): "le" | "quantile" | undefined {
+  return kind === Kind.histogram ? "le" : kind === Kind.summary ? "quantile" : undefined;
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import * as native from "../ffi/native.ts";
 import { failureName, failures, StoreError } from "./errors.ts";
-import { seriesKey } from "./labels.ts";
+import { insertedLabel, seriesKey } from "./labels.ts";
 
 /** How a store is opened; `undefined` leaves a choice to the file, or to the library. */
 export interface StoreOptions {
@@ -119,8 +119,7 @@ export class Store {
     });
     if (handle === failures.FAMILY_FULL[0]) {
       this.#warnOfOverflow(key.name, maxSeries);
-      const inserted = kind === native.Kind.histogram ? "le" : undefined;
-      const overflow = seriesKey(key.name, [["overflow", "true"]], inserted);
+      const overflow = seriesKey(key.name, [["overflow", "true"]], insertedLabel(kind));
       const lookUp = { create: true, timeoutMs, overflow: true };
       handle = native.series(attachment, kind, overflow, bounds, lookUp);
     }

@@ -16,7 +16,7 @@ import type { Context } from "./updates.ts";
 type AnyLabels = LabelsOf<string>;
 
 /** Options of a {@linkcode Summary}. */
-export interface SummaryOptions<L extends string> extends MetricOptions<L> {
+export interface SummaryOptions<L extends string> extends MetricOptions<L, Summary<L>> {
   /**
    * Which quantiles a scrape shows: numbers from 0 to 1, at most 64.
    *
@@ -281,12 +281,13 @@ function checkWindow(maxAgeSeconds: number | undefined, ageBuckets: number | und
   );
 }
 
+/** As given for labels of any names. */
+interface Options extends Omit<SummaryOptions<string>, "collect"> {
+  collect?: (metric: never) => unknown;
+}
+
 /** Makes a summary. */
-export function makeSummary(
-  context: Context,
-  name: string,
-  options: SummaryOptions<string>,
-): Summary<string> {
+export function makeSummary(context: Context, name: string, options: Options): Summary<string> {
   checkMembers("summary options", options, {
     ...optionsOfAll,
     quantiles: ["object"],
@@ -303,7 +304,6 @@ export function makeSummary(
     ...common(context, name, { ...options, quantiles, ageBuckets }, "summary"),
     kind: native.Kind.summary,
     bounds: Float64Array.of((maxAgeSeconds ?? 0) * 1000, ageBuckets ?? 1, ...quantiles),
-    inserted: "quantile",
     child: (series) => new SummarySeries(series, { quantiles, windowed }),
   });
 }

@@ -78,6 +78,36 @@ Deno.test("Summary with labels has a series of each, which remove() ends and zer
   assert.throws(() => summary.labels({ path: "/" } as never), /label "route" is missing/);
 });
 
+Deno.test("Summary.reset() and removeMatching() take series out; collect sets them before a scrape", () => {
+  using t = open();
+  const plain = t.prom.summary("plain", { quantiles: [1] });
+  plain.observe(3);
+  plain.reset();
+  assert.deepEqual(plain.value(), { count: 0, sum: 0, quantiles: [{ quantile: 1, value: NaN }] });
+  const labelled = t.prom.summary("labelled", {
+    labelNames: ["a", "b"],
+    quantiles: [1],
+    collect: (summary) => summary.observe({ a: 9, b: 9 }, 5),
+  });
+  for (const a of [1, 2]) for (const b of [1, 2]) labelled.observe({ a, b }, a);
+  assert.equal(labelled.removeMatching({ a: 1 }), 2);
+  assert.deepEqual([labelled.value({ a: 1, b: 1 }).count, labelled.value({ a: 2, b: 1 }).count], [
+    0,
+    1,
+  ]);
+  t.prom.format();
+  assert.equal(labelled.value({ a: 9, b: 9 }).count, 1);
+  labelled.reset();
+  assert.equal(labelled.value({ a: 2, b: 1 }).count, 0);
+});
+
+Deno.test("Summary with maxSeries has one series for what goes beyond", () => {
+  using prom = new PrometheusTinyShared({ onWarning: () => {} });
+  const summary = prom.summary("s", { labelNames: ["a"], maxSeries: 1, quantiles: [1] });
+  for (let i = 0; i < 3; i++) summary.observe({ a: i }, i);
+  assert.deepEqual([0, 1, 2].map((a) => summary.value({ a }).count), [1, 0, 0]);
+});
+
 Deno.test("Summary sums up what all attachments observe, exactly and at any time", () => {
   using store = makeStore();
   const { filename } = store;
