@@ -102,11 +102,12 @@ static double between(double low, double high, double share) {
   return isfinite(step) ? low + step * share : low * (1 - share) + high * share;
 }
 
-/* The first takes the second, which is not below it, in. The mean stays between both for all rounding. */
+/* The first takes the second, which is above it, in. The mean stays between both, whatever is rounded, so
+ * that means ascend as before. */
 static void absorb(pts_centroid *first, const pts_centroid *second) {
   double weight = first->weight + second->weight;
   double mean = between(first->mean, second->mean, second->weight / weight);
-  first->mean = mean < second->mean ? mean : second->mean;
+  if (mean > first->mean) first->mean = mean < second->mean ? mean : second->mean;
   first->weight = weight;
 }
 
@@ -152,7 +153,7 @@ uint32_t pts_digest_compress(pts_centroid *c, uint32_t count) {
    * everything between both ends would be one. */
   for (bool first = true; count > PTS_DIGEST_CENTROIDS; first = false, limit *= SQUARE(1.1)) {
     memcpy(from, c, count * sizeof *c);
-    count = pts_digest_unite(c, pass(from, count, limit, first, c));
+    count = pass(from, count, limit, first, c);
   }
   return count;
 }

@@ -376,7 +376,7 @@ static void the_digest_never_outgrows_its_room(void) {
                   : kind == 1 ? round * 128.0 + i
                   : kind == 2 ? -(round * 128.0 + i)
                   : kind == 3 ? ldexp(1, (int)(help_random(&state) % 2000) - 1000) /* gaps everywhere */
-                  : kind == 4 ? (double)(help_random(&state) % 3) * 1.7e308 - 1.7e308
+                  : kind == 4 ? (2 * uniform(&state) - 1) * 1.7e308 /* differences are no doubles */
                               : floor(heavy(&state));
     pts_centroid units[PTS_DIGEST_SORT];
     pts_digest_sort(values, added);
