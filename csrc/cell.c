@@ -63,10 +63,10 @@ int32_t pts_shared_space(pts_attachment *a, uint32_t place, uint32_t words) {
 
 /* ---- the own block -------------------------------------------------------------------------------- */
 
-int32_t pts_head_for_update(const pts_handle *h, uint64_t *head) {
+int32_t pts_head_for_update(const pts_attachment *a, const pts_handle *h, uint64_t *head) {
   *head = pts_load_acquire_u64(&h->record->head);
   for (;;) {
-    if (!pts_same_series(h, *head)) return PTS_E_STALE;
+    if (!pts_same_series(a, h, *head)) return PTS_E_STALE;
     if (!(*head & PTS_HEAD_MARK)) return 0;
     if (pts_cas_u64(&h->record->head, head, *head & ~(uint64_t)PTS_HEAD_MARK))
       *head &= ~(uint64_t)PTS_HEAD_MARK;
@@ -81,7 +81,7 @@ int32_t pts_head_for_update(const pts_handle *h, uint64_t *head) {
  */
 bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint32_t value_cell,
                      double first) {
-  uint64_t *block = h->own;
+  uint64_t *block = pts_own_cells(a, h);
   pts_fence_release();
   if (h->kind == PTS_KIND_SUMMARY)
     pts_summary_start(block, h->words);
@@ -97,7 +97,7 @@ bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint3
   pts_store_release_u64(&block[PTS_CELL_TAG], tag);
   PTS_POINT();
   pts_fence_full();
-  if (PTS_LIKELY(pts_same_series(h, pts_load_relaxed_u64(&h->record->head)))) return true;
+  if (PTS_LIKELY(pts_same_series(a, h, pts_load_relaxed_u64(&h->record->head)))) return true;
   pts_store_release_u64(&block[PTS_CELL_TAG], 0);
   return false;
 }
@@ -111,20 +111,20 @@ enum {
 /* Make the own block of a value, histogram or summary current and the handle fast. */
 static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
   uint64_t head;
-  int32_t code = pts_head_for_update(h, &head);
+  int32_t code = pts_head_for_update(a, h, &head);
   if (code != 0) return code;
   uint64_t generation = pts_load_acquire_u64(a->generation);
   if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return NOT_SHARDED;
   code = pts_own_space(a, h);
   if (code != 0) return code;
   bool observed = pts_kind_has_bounds(h->kind);
-  uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
-  bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
+  uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head)), *own = pts_own_cells(a, h);
+  bool current = pts_load_relaxed_u64(&own[PTS_CELL_TAG]) == tag;
   if (!current && !pts_start_block(a, h, tag, observed ? 0 : PTS_CELL_VALUE, first)) return PTS_E_STALE;
   uint32_t fast = observed ? PTS_FAST_OBSERVE : PTS_FAST_ADD;
   if (h->fast & PTS_FAST_UNDECLARED) fast = PTS_FAST_UNDECLARED;
-  if (h->traits.ttl_ms) fast &= PTS_FAST_UNDECLARED;
-  pts_remember(h, head, generation, observed ? h->own : h->own + PTS_CELL_VALUE, fast);
+  if (h->flags & PTS_HANDLE_TTL) fast &= PTS_FAST_UNDECLARED;
+  pts_remember(h, head, generation, observed ? own : own + PTS_CELL_VALUE, fast);
   return current ? 0 : STARTED;
 }
 
@@ -138,11 +138,11 @@ enum { AGAIN = 1 };
  * behind the update in program order only; but a series leaves a ttl after it was marked, and by then every
  * processor has shown the update.
  */
-static int32_t confirm(const pts_handle *h) {
+static int32_t confirm(const pts_attachment *a, const pts_handle *h) {
   uint64_t head = pts_load_acquire_u64(&h->record->head);
   for (;;) {
     if (head == h->head_seen) return 0;
-    if (!pts_same_series(h, head)) return PTS_E_STALE;
+    if (!pts_same_series(a, h, head)) return PTS_E_STALE;
     if (PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen)) return AGAIN;
     if (!(head & PTS_HEAD_MARK)) return 0; /* only the mode has changed */
     if (pts_cas_u64(&h->record->head, &head, head & ~(uint64_t)PTS_HEAD_MARK)) return 0;
@@ -159,7 +159,7 @@ typedef struct shared_view {
 
 static int32_t look(const pts_attachment *a, const pts_handle *h, shared_view *view) {
   const pts_record *record = h->record;
-  int32_t code = pts_head_for_update(h, &view->head);
+  int32_t code = pts_head_for_update(a, h, &view->head);
   if (code != 0) return code;
   view->generation = pts_load_acquire_u64(a->generation);
   view->tag = PTS_TAG(view->generation, PTS_HEAD_GENERATION(view->head));
@@ -256,7 +256,7 @@ static void convert(pts_attachment *a, pts_record *record, uint32_t mode, uint32
 static int32_t set_locked(pts_attachment *a, const pts_handle *h, uint32_t mode, uint32_t place,
                           double value, double time) {
   uint64_t head;
-  int32_t code = pts_head_for_update(h, &head);
+  int32_t code = pts_head_for_update(a, h, &head);
   if (code != 0) return code;
   if (PTS_HEAD_MODE(head) < mode) {
     convert(a, h->record, mode, place, value, time);
@@ -291,7 +291,7 @@ int32_t pts_annex_space(pts_attachment *a, pts_record *record, uint32_t *place) 
 }
 
 static uint32_t fast_set(const pts_handle *h) {
-  return h->traits.ttl_ms ? 0 : h->labelled ? PTS_FAST_SWAP : PTS_FAST_SET;
+  return h->flags & PTS_HANDLE_TTL ? 0 : h->flags & PTS_HANDLE_LABELLED ? PTS_FAST_SWAP : PTS_FAST_SET;
 }
 
 static int32_t set_value(pts_attachment *a, pts_handle *h, double value, double time) {
@@ -323,7 +323,7 @@ static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double va
   int32_t code;
   do {
     code = worker ? pts_worker_gauge_set(a, h, value) : set_value(a, h, value, time);
-    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
   } while (code == AGAIN);
   if (code == PTS_E_DAMAGED) pts_damage(a);
   return code;
@@ -393,7 +393,7 @@ static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double am
   int32_t code;
   do {
     code = worker ? pts_worker_gauge_add(a, h, amount) : add_value(a, h, amount);
-    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
   } while (code == AGAIN);
   if (code == PTS_E_DAMAGED) pts_damage(a);
   return code;
@@ -489,7 +489,7 @@ static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, doubl
     code = own_block(a, h, 0);
     if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
     observe_own(a, h, value);
-    code = h->traits.ttl_ms ? confirm(h) : 0;
+    code = h->flags & PTS_HANDLE_TTL ? confirm(a, h) : 0;
   } while (code == AGAIN);
   return code;
 }
@@ -511,7 +511,7 @@ static PTS_NOINLINE int32_t observe_at_slow(pts_attachment *a, pts_handle *h, do
     code = own_block(a, h, 0);
     if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
     code = pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
-    if (code == 0 && h->traits.ttl_ms) code = confirm(h);
+    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
   } while (code == AGAIN);
   return code;
 }

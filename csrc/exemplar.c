@@ -97,7 +97,7 @@ static void write_line(uint64_t *lines, uint32_t room, const pts_exemplar_line *
 static int32_t write_locked(pts_attachment *a, pts_handle *h, uint32_t at, pts_exemplar_line *line,
                             const uint8_t *text) {
   uint64_t head = pts_load_acquire_u64(&h->record->head);
-  if (!pts_same_series(h, head)) return PTS_E_STALE;
+  if (!pts_same_series(a, h, head)) return PTS_E_STALE;
   uint64_t *cell = cell_of(a, h->record, at);
   if (!cell) return PTS_E_DAMAGED;
   uint32_t room = 0;

@@ -108,6 +108,7 @@ static int32_t recognise(pts_attachment *a, const pts_options *options, pts_mess
   a->slot_count = g.slot_count;
   a->max_records = g.max_records;
   while (1u << a->record_bits < g.max_records) a->record_bits++;
+  a->record_mask = (1u << a->record_bits) - 1;
   /* One less than fits, so that no handle is all ones. */
   a->max_incarnation = (PTS_HANDLE_KEY >> a->record_bits) - 2;
   if (a->max_incarnation > PTS_MAX_INCARNATION) a->max_incarnation = PTS_MAX_INCARNATION;
@@ -148,10 +149,11 @@ static int32_t take_slot(pts_attachment *a, pts_message *message) {
 }
 
 static int32_t become_worker(pts_attachment *a, pts_message *message) {
-  a->handles = calloc(a->max_records, sizeof *a->handles);
+  a->handles = calloc((size_t)a->record_mask + 1, sizeof *a->handles);
   if (!a->handles) return PTS_E_NO_MEMORY;
   int32_t code = take_slot(a, message);
   if (code != 0) return code;
+  a->own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot);
   a->my_mark = pts_shard_mark(a, a->session.store.slot);
   pts_cell_take_over(a, a->session.store.slot);
   return 0;

@@ -63,27 +63,37 @@ static inline bool pts_kind_has_bounds(uint32_t kind) {
   return kind == PTS_KIND_HISTOGRAM || kind == PTS_KIND_SUMMARY;
 }
 
-/* What a thread keeps of a series that it has looked up: everything here is checked. */
+/* What a handle knows of its series. */
+enum {
+  PTS_HANDLE_LABELLED = 1,    /* one without labels keeps its room */
+  PTS_HANDLE_TTL = 2,         /* it leaves when nobody updates it */
+  PTS_HANDLE_LIVE = 4,        /* of a worker gauge: only living workers count */
+  PTS_HANDLE_HAS_BASE = 8,    /* of a worker gauge: former owners of the slot left something */
+};
+
+/* What a thread keeps of a series that it has looked up: everything here is checked. One cache line. */
 typedef struct pts_handle {
-  uint32_t key;       /* the handle's number | PTS_HANDLE_KEY; 0: not looked up */
-  uint32_t fast;
+  uint32_t key; /* the handle's number | PTS_HANDLE_KEY; 0: not looked up */
+  uint8_t fast;
+  uint8_t kind;
+  uint8_t merge; /* pts_merge */
+  uint8_t flags;
   uint64_t head_seen; /* the head and store generation for which `cell` is good for `fast` */
   uint64_t generation_seen;
   pts_record *record;
   uint64_t *cell; /* own value, shared value, or own histogram block */
-  uint64_t *own;  /* the block in the own shard */
-  const double *bounds;
+  union {
+    const double *bounds; /* of a histogram or summary */
+    /* Of a worker gauge: what former owners of the slot left in the own block, and this worker's part. */
+    struct {
+      double base, mine;
+    };
+  };
   uint32_t place;
-  uint32_t incarnation;
   uint16_t words;
   uint16_t bound_count;
-  uint8_t kind;
-  bool labelled; /* a series without labels keeps its room */
-  pts_traits traits;
-  /* a worker gauge: what former owners of the slot left in the own block, and this worker's own part */
-  bool has_base;
-  double base, mine;
 } pts_handle;
+_Static_assert(sizeof(pts_handle) == 64, "handle");
 
 /*
  * The number of a handle: the record's in the low bits, above them as much of its incarnation as fits. No
@@ -108,11 +118,12 @@ typedef struct pts_attachment {
   /* Geometry as checked when attaching: the file's copy is not believed again. */
   uint64_t text_size, shard_size, shard_stride;
   uint32_t slot_count, max_records;
-  uint32_t record_bits, max_incarnation; /* of a handle's number */
+  uint32_t record_bits, record_mask, max_incarnation; /* of a handle's number */
   uint32_t *times;
   /* This thread's. */
   uint64_t *generation; /* of the store, in the file */
-  pts_handle *handles;  /* by record number */
+  pts_handle *handles;  /* by record number; record_mask + 1 of them */
+  uint64_t *own;        /* the own shard */
   uint64_t my_mark;     /* bytes of the own shard that are allocated */
   uint64_t hash_seed;
   /* Rendering; guarded by the process lock. */
@@ -211,16 +222,22 @@ uint32_t pts_generation_draw(pts_record *record);
 /* The handle of a number, or NULL: none, or one of labels that the record has no more. */
 static inline pts_handle *pts_handle_of(const pts_attachment *a, uint32_t number) {
   if (PTS_UNLIKELY(!a)) return NULL;
-  uint32_t record = number & ((1u << a->record_bits) - 1);
-  if (PTS_UNLIKELY(record >= a->max_records)) return NULL;
-  pts_handle *h = &a->handles[record];
+  pts_handle *h = &a->handles[number & a->record_mask];
   return PTS_LIKELY(h->key == (number | PTS_HANDLE_KEY)) ? h : NULL;
 }
 /* Why there is no handle of this number: STALE when there was one, INVALID, CLOSED. */
 int32_t pts_no_handle(uint32_t attachment, uint32_t number);
 /* Whether a head is still that of the labels that the handle was made for. */
-static inline bool pts_same_series(const pts_handle *h, uint64_t head) {
-  return PTS_HEAD_INCARNATION(head) == h->incarnation && !(head & PTS_HEAD_FREE);
+static inline bool pts_same_series(const pts_attachment *a, const pts_handle *h, uint64_t head) {
+  uint32_t incarnation = (h->key & ~PTS_HANDLE_KEY) >> a->record_bits;
+  return PTS_HEAD_INCARNATION(head) == incarnation && !(head & PTS_HEAD_FREE);
+}
+/* Its block in the own shard. */
+static inline uint64_t *pts_own_cells(const pts_attachment *a, const pts_handle *h) {
+  return a->own + h->place;
+}
+static inline pts_traits pts_handle_traits(const pts_handle *h) {
+  return (pts_traits){.merge = (pts_merge)h->merge, .live = h->flags & PTS_HANDLE_LIVE, .type = '-'};
 }
 /* Ticks since the store was made. */
 uint32_t pts_ticks_now(const pts_attachment *a);
@@ -268,7 +285,7 @@ int32_t pts_shared_space(pts_attachment *a, uint32_t place, uint32_t words);
 /* Zeros, then `first` into the value's cell, then the tag. False: the record was given away meanwhile. */
 bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint32_t value_cell, double first);
 /* The head to go by: without its mark, which is cleared by whoever updates. STALE. */
-int32_t pts_head_for_update(const pts_handle *h, uint64_t *head);
+int32_t pts_head_for_update(const pts_attachment *a, const pts_handle *h, uint64_t *head);
 int32_t pts_series_lock(pts_attachment *a, const pts_record *record);
 void pts_series_unlock(pts_attachment *a, const pts_record *record);
 /* ... without waiting, unless its owner is dead. */
@@ -283,7 +300,7 @@ static inline void pts_remember(pts_handle *h, uint64_t head, uint64_t generatio
   h->head_seen = head;
   h->generation_seen = generation;
   h->cell = cell;
-  h->fast = fast;
+  h->fast = (uint8_t)fast;
 }
 
 /* ---- worker_gauge.c ---- */

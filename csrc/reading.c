@@ -273,13 +273,14 @@ int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *c
   pts_attachment *a = pts_attachment_of(attachment);
   const pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
-  if (!pts_same_series(h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
+  if (!pts_same_series(a, h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
   pts_view view;
   pts_view_take(a, &view);
   if (h->kind == PTS_KIND_SUMMARY) return pts_summary_totals(a, &view, h->record, count, value);
   if (h->kind != PTS_KIND_HISTOGRAM) {
     pts_reading reading;
-    int found = pts_read_value(a, &view, h->record, &h->traits, &reading);
+    pts_traits traits = pts_handle_traits(h);
+    int found = pts_read_value(a, &view, h->record, &traits, &reading);
     *value = found ? reading.value : 0;
     *count = 0;
     return found;

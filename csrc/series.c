@@ -377,22 +377,27 @@ static uint32_t handle_number(const pts_attachment *a, uint32_t record, uint32_t
   return incarnation << a->record_bits | record;
 }
 
+static uint8_t handle_flags(const pts_series_key *key, const pts_traits *traits) {
+  return (uint8_t)((key->series_length > key->name_length + 4 ? PTS_HANDLE_LABELLED : 0) | /* more than {"name"} */
+                   (traits->ttl_ms ? PTS_HANDLE_TTL : 0) | (traits->live ? PTS_HANDLE_LIVE : 0));
+}
+
 static int32_t fill_handle(pts_attachment *a, pts_handle *h, uint32_t number, const pts_series_key *key,
                            uint64_t head) {
   pts_record copy = pts_record_copy(&a->records[number]); /* looked up: below max_records */
   uint32_t incarnation = PTS_HEAD_INCARNATION(head);
   if (copy.kind != key->kind || !words_hold(a, &copy) || incarnation > a->max_incarnation)
     return PTS_E_DAMAGED;
-  *h = (pts_handle){.record = &a->records[number],
-                    .incarnation = incarnation,
-                    .kind = copy.kind,
-                    .labelled = key->series_length > key->name_length + 4, /* more than {"name"} */
-                    .place = copy.place,
-                    .words = copy.words,
-                    .own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot) + copy.place};
   const pts_record *family = pts_record_at(a, copy.family);
   if (!family || family->kind != PTS_KIND_FAMILY) return PTS_E_DAMAGED;
-  h->traits = pts_family_traits(a, family);
+  pts_traits traits = pts_family_traits(a, family);
+  *h = (pts_handle){.key = handle_number(a, number, incarnation) | PTS_HANDLE_KEY,
+                    .kind = copy.kind,
+                    .merge = (uint8_t)traits.merge,
+                    .flags = handle_flags(key, &traits),
+                    .record = &a->records[number],
+                    .place = copy.place,
+                    .words = copy.words};
   if (pts_kind_has_bounds(copy.kind)) {
     uint32_t count;
     h->bounds = pts_record_bounds(a, &copy, &count);
@@ -402,17 +407,17 @@ static int32_t fill_handle(pts_attachment *a, pts_handle *h, uint32_t number, co
   }
   /* What was copied was of the incarnation that was looked up, if it is still there. */
   pts_fence_acquire();
-  return pts_same_series(h, pts_load_relaxed_u64(&h->record->head)) ? 0 : PTS_E_DAMAGED;
+  return pts_same_series(a, h, pts_load_relaxed_u64(&h->record->head)) ? 0 : PTS_E_DAMAGED;
 }
 
 /* What was looked up, with the head it had then, as a handle. */
 static int32_t make_handle(pts_attachment *a, uint32_t number, const pts_series_key *key, uint64_t head) {
   pts_handle *h = &a->handles[number];
-  if (h->key && pts_same_series(h, head)) {
+  if (h->key && pts_same_series(a, h, head)) {
     if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) h->fast = 0;
   } else {
     int32_t code = fill_handle(a, h, number, key, head);
-    h->key = code == 0 ? handle_number(a, number, h->incarnation) | PTS_HANDLE_KEY : 0;
+    if (code != 0) h->key = 0;
     if (code != 0) return code;
   }
   return (int32_t)(h->key & ~PTS_HANDLE_KEY);
@@ -421,8 +426,7 @@ static int32_t make_handle(pts_attachment *a, uint32_t number, const pts_series_
 int32_t pts_no_handle(uint32_t attachment, uint32_t number) {
   const pts_attachment *a = pts_attachment_of(attachment);
   if (!a) return PTS_E_CLOSED;
-  uint32_t record = number & ((1u << a->record_bits) - 1);
-  if (number & PTS_HANDLE_KEY || record >= a->max_records || !a->handles[record].key) return PTS_E_INVALID;
+  if (number & PTS_HANDLE_KEY || !a->handles[number & a->record_mask].key) return PTS_E_INVALID;
   return PTS_E_STALE;
 }
 
@@ -512,7 +516,7 @@ int32_t pts_remove(uint32_t attachment, uint32_t handle) {
   pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
   uint64_t head = pts_load_acquire_u64(&h->record->head);
-  while (pts_same_series(h, head))
+  while (pts_same_series(a, h, head))
     if (pts_series_leave(a, h->record, &head)) return 0;
   return PTS_E_STALE;
 }

@@ -437,7 +437,7 @@ int32_t pts_quantiles(uint32_t attachment, uint32_t handle, double now_ms, doubl
   const pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
   if (h->kind != PTS_KIND_SUMMARY) return PTS_E_INVALID;
-  if (!pts_same_series(h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
+  if (!pts_same_series(a, h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
   pts_summary_reading reading;
   pts_view view;
   pts_view_take(a, &view);

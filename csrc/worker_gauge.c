@@ -17,7 +17,8 @@
 #include "points.h"
 
 static bool keeps_base(const pts_handle *h) {
-  return !pts_only_living(&h->traits) && h->traits.merge != PTS_MERGE_ALL;
+  pts_traits traits = pts_handle_traits(h);
+  return !pts_only_living(&traits) && h->merge != PTS_MERGE_ALL;
 }
 
 static uint64_t own_epoch(const pts_attachment *a) { return a->session.store.epoch; }
@@ -27,8 +28,8 @@ static uint32_t value_cell(const pts_handle *h) {
 }
 
 static double combine(const pts_handle *h, double own) {
-  if (!h->has_base) return own;
-  switch (h->traits.merge) {
+  if (!(h->flags & PTS_HANDLE_HAS_BASE)) return own;
+  switch (h->merge) {
   case PTS_MERGE_MIN:
     return h->base < own ? h->base : own;
   case PTS_MERGE_MAX:
@@ -40,9 +41,9 @@ static double combine(const pts_handle *h, double own) {
 
 /* With a base, only a sum may be added to without looking at it. */
 static uint32_t fast_of(const pts_handle *h) {
-  if (h->traits.ttl_ms || h->kind == PTS_KIND_RECENT) return 0;
-  if (!h->has_base) return PTS_FAST_ADD | PTS_FAST_SET;
-  return h->traits.merge == PTS_MERGE_SUM ? PTS_FAST_ADD : 0;
+  if (h->flags & PTS_HANDLE_TTL || h->kind == PTS_KIND_RECENT) return 0;
+  if (!(h->flags & PTS_HANDLE_HAS_BASE)) return PTS_FAST_ADD | PTS_FAST_SET;
+  return h->merge == PTS_MERGE_SUM ? PTS_FAST_ADD : 0;
 }
 
 /* The pair that is not shown, then shown (I3). */
@@ -66,32 +67,32 @@ enum {
 /* Make the block this worker's own; `first` is what a new one starts with. */
 static int32_t own_part(pts_attachment *a, pts_handle *h, double first) {
   uint64_t head;
-  int32_t code = pts_head_for_update(h, &head);
+  int32_t code = pts_head_for_update(a, h, &head);
   if (code == 0) code = pts_own_space(a, h);
   if (code != 0) return code;
   if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return PTS_E_DAMAGED;
   uint64_t generation = pts_load_acquire_u64(a->generation);
-  uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head));
-  bool current = pts_load_relaxed_u64(&h->own[PTS_CELL_TAG]) == tag;
-  bool mine = current && pts_load_relaxed_u64(&h->own[PTS_CELL_LIVE_EPOCH]) == own_epoch(a);
+  uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head)), *own = pts_own_cells(a, h);
+  bool current = pts_load_relaxed_u64(&own[PTS_CELL_TAG]) == tag;
+  bool mine = current && pts_load_relaxed_u64(&own[PTS_CELL_LIVE_EPOCH]) == own_epoch(a);
   bool follow = current && !mine && keeps_base(h);
   if (follow) {
-    h->base = pts_double_of(pts_load_relaxed_u64(&h->own[value_cell(h)]));
-    h->has_base = h->kind == PTS_KIND_LIVE;
+    h->base = pts_double_of(pts_load_relaxed_u64(&own[value_cell(h)]));
+    if (h->kind == PTS_KIND_LIVE) h->flags |= PTS_HANDLE_HAS_BASE;
     h->mine = 0;
   } else if (!mine) {
-    h->has_base = false;
+    h->flags &= (uint8_t)~PTS_HANDLE_HAS_BASE;
     h->mine = 0;
     if (!pts_start_block(a, h, tag, value_cell(h), first)) return PTS_E_STALE;
   }
-  pts_remember(h, head, generation, h->own + value_cell(h), fast_of(h));
+  pts_remember(h, head, generation, own + value_cell(h), fast_of(h));
   return follow ? FOLLOWED : mine ? 0 : STARTED;
 }
 
 /* After the value, so that a predecessor's epoch stands until then: killed before, the next one follows it. */
 static void sign(const pts_attachment *a, const pts_handle *h) {
   PTS_POINT();
-  pts_store_release_u64(&h->own[PTS_CELL_LIVE_EPOCH], own_epoch(a));
+  pts_store_release_u64(&pts_own_cells(a, h)[PTS_CELL_LIVE_EPOCH], own_epoch(a));
 }
 
 int32_t pts_worker_gauge_set(pts_attachment *a, pts_handle *h, double value) {
@@ -100,7 +101,7 @@ int32_t pts_worker_gauge_set(pts_attachment *a, pts_handle *h, double value) {
   h->mine = value;
   if (code == STARTED) return 0;
   if (h->kind == PTS_KIND_RECENT)
-    write_recent(h->own, value);
+    write_recent(pts_own_cells(a, h), value);
   else
     pts_store_release_u64(h->cell, pts_bits_of(combine(h, value)));
   if (code == FOLLOWED) sign(a, h);
@@ -112,8 +113,8 @@ static double own_value(const pts_handle *h, int32_t found) {
   if (found != 0) return 0;
   if (h->kind == PTS_KIND_RECENT) return h->mine;
   double cell = pts_double_of(pts_load_relaxed_u64(h->cell));
-  if (!h->has_base) return cell;
-  return h->traits.merge == PTS_MERGE_SUM ? cell - h->base : h->mine;
+  if (!(h->flags & PTS_HANDLE_HAS_BASE)) return cell;
+  return h->merge == PTS_MERGE_SUM ? cell - h->base : h->mine;
 }
 
 int32_t pts_worker_gauge_add(pts_attachment *a, pts_handle *h, double amount) {
@@ -123,14 +124,14 @@ int32_t pts_worker_gauge_add(pts_attachment *a, pts_handle *h, double amount) {
     h->mine = amount;
     return 0;
   }
-  if (h->kind == PTS_KIND_LIVE && h->traits.merge == PTS_MERGE_SUM) {
+  if (h->kind == PTS_KIND_LIVE && h->merge == PTS_MERGE_SUM) {
     /* without a detour over the own part, which could round */
     double cell = pts_double_of(pts_load_relaxed_u64(h->cell));
     pts_store_release_u64(h->cell, pts_bits_of(cell + amount));
   } else {
     double value = own_value(h, code) + amount;
     if (h->kind == PTS_KIND_RECENT)
-      write_recent(h->own, value);
+      write_recent(pts_own_cells(a, h), value);
     else
       pts_store_release_u64(h->cell, pts_bits_of(combine(h, value)));
     h->mine = value;

@@ -238,7 +238,7 @@ static void every_bound_is_found(void) {
       uint64_t before = 0;
       OBSERVE(p.a, h, (double)i - 0.5);
       if (i < count) OBSERVE(p.a, h, (double)i);
-      memcpy(&before, &handle->own[PTS_CELL_COUNTS + i], 8);
+      memcpy(&before, &pts_own_cells(pts_attachment_of((uint32_t)p.a), handle)[PTS_CELL_COUNTS + i], 8);
       wrong += before != (i < count ? 2 : 1);
     }
     CHECK_EQUAL(wrong, 0);

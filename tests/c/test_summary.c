@@ -445,7 +445,7 @@ static void a_broken_block_is_found_and_harms_nobody(void) {
   help_image image;
   CHECK(help_map(p.path, &image));
   const pts_handle *handle = pts_handle_of(pts_attachment_of((uint32_t)p.a), p.h);
-  uint64_t *block = handle->own;
+  uint64_t *block = pts_own_cells(pts_attachment_of((uint32_t)p.a), handle);
   uint32_t words = handle->words;
   uint64_t *whole = malloc(words * 8), state = 5;
   memcpy(whole, block, words * 8);
