@@ -39,7 +39,8 @@ type Answer = { error: string } | { families: RawFamily[] };
 /** Which parser. */
 export type Kind = "text" | "openmetrics";
 
-function python(args: string[]): Deno.Command {
+/** Python with client_python, if it is there; its input and outputs are piped. */
+export function python(args: string[]): Deno.Command {
   return new Deno.Command("python3", {
     args,
     env: { PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" },
