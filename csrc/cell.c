@@ -1,5 +1,5 @@
 /*
- * Updates: the hot path.
+ * Updates of values: the hot path. (Observations are in observe.c, gauges of workers in worker_gauge.c.)
  *
  * I1: a block in the own shard is written by its slot's owner only; plain loads and release stores do.
  * I2: a block counts while its tag equals the store's and the series's generation. It is filled (from
@@ -13,25 +13,16 @@
  * I5: a shared cell and its tag are swapped together: an addition or a set that slept finds another tag and
  *     looks again. A block with an old tag is only started again under the series's lock. Stamped values
  *     change under that lock only. (A series without labels keeps its room, so a set of it is a plain store.)
- * I6: an observation first writes what it will do into the slot's redo record, then makes the block's
- *     sequence odd, writes, makes it even. Whoever finds it odd, and its owner gone, can finish it.
- * I7: of a family with a ttl, every update looks at the head afterwards: a mark that came meanwhile is
+ * I6: of a family with a ttl, every update looks at the head afterwards: a mark that came meanwhile is
  *     cleared, and one that came too late for a series that left is made again (expire.c).
  *
- * tests/models has each as a model: heads_test, first_set_test, stamped_test, histogram_test, room_test.
+ * tests/models has each as a model: heads_test, first_set_test, stamped_test, room_test, expire_test.
  */
 #include <math.h>
 
-#include "atomics.h"
-#include "metrics.h"
+#include "cell.h"
 #include "points.h"
 #include "summary.h"
-
-/* Still what the handle saw? Acquire: what follows must not be done under an older view. */
-static inline bool seen(const pts_attachment *a, const pts_handle *h) {
-  return pts_load_acquire_u64(&h->record->head) == h->head_seen &&
-         pts_load_acquire_u64(a->generation) == h->generation_seen;
-}
 
 static inline void add_plain(uint64_t *cell, double amount) {
   double value = pts_double_of(pts_load_relaxed_u64(cell)) + amount;
@@ -102,48 +93,40 @@ bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint3
   return false;
 }
 
-/* What own_block did beside success and failure. */
-enum {
-  NOT_SHARDED = 1, /* nothing: the series is shared by now */
-  STARTED = 2,     /* the block is new and holds `first` */
-};
-
-/* Make the own block of a value, histogram or summary current and the handle fast. */
-static int32_t own_block(pts_attachment *a, pts_handle *h, double first) {
+int32_t pts_own_block(pts_attachment *a, pts_handle *h, double first) {
   uint64_t head;
   int32_t code = pts_head_for_update(a, h, &head);
   if (code != 0) return code;
   uint64_t generation = pts_load_acquire_u64(a->generation);
-  if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return NOT_SHARDED;
+  if (PTS_HEAD_MODE(head) != PTS_MODE_SHARDED) return PTS_NOT_SHARDED;
   code = pts_own_space(a, h);
   if (code != 0) return code;
   bool observed = pts_kind_has_bounds(h->kind);
   uint64_t tag = PTS_TAG(generation, PTS_HEAD_GENERATION(head)), *own = pts_own_cells(a, h);
   bool current = pts_load_relaxed_u64(&own[PTS_CELL_TAG]) == tag;
   if (!current && !pts_start_block(a, h, tag, observed ? 0 : PTS_CELL_VALUE, first)) return PTS_E_STALE;
-  uint32_t fast = observed ? PTS_FAST_OBSERVE : PTS_FAST_ADD;
+  uint32_t fast = h->kind == PTS_KIND_SUMMARY ? PTS_FAST_OBSERVE_AT
+                  : observed                  ? PTS_FAST_OBSERVE
+                                              : PTS_FAST_ADD;
   if (h->fast & PTS_FAST_UNDECLARED) fast = PTS_FAST_UNDECLARED;
   if (h->flags & PTS_HANDLE_TTL) fast &= PTS_FAST_UNDECLARED;
   pts_remember(h, head, generation, observed ? own : own + PTS_CELL_VALUE, fast);
-  return current ? 0 : STARTED;
+  return current ? 0 : PTS_STARTED;
 }
 
 /* ---- series that may leave ------------------------------------------------------------------------- */
 
-/* What confirm found beside failure: 0, or that the update must be made again. */
-enum { AGAIN = 1 };
-
 /*
- * After an update of a family with a ttl (I7): is the series still the one that was updated? The look is
+ * After an update of a family with a ttl (I6): is the series still the one that was updated? The look is
  * behind the update in program order only; but a series leaves a ttl after it was marked, and by then every
  * processor has shown the update.
  */
-static int32_t confirm(const pts_attachment *a, const pts_handle *h) {
+int32_t pts_confirm(const pts_attachment *a, const pts_handle *h) {
   uint64_t head = pts_load_acquire_u64(&h->record->head);
   for (;;) {
     if (head == h->head_seen) return 0;
     if (!pts_same_series(a, h, head)) return PTS_E_STALE;
-    if (PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen)) return AGAIN;
+    if (PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen)) return PTS_AGAIN;
     if (!(head & PTS_HEAD_MARK)) return 0; /* only the mode has changed */
     if (pts_cas_u64(&h->record->head, &head, head & ~(uint64_t)PTS_HEAD_MARK)) return 0;
   }
@@ -323,8 +306,8 @@ static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double va
   int32_t code;
   do {
     code = worker ? pts_worker_gauge_set(a, h, value) : set_value(a, h, value, time);
-    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
-  } while (code == AGAIN);
+    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = pts_confirm(a, h);
+  } while (code == PTS_AGAIN);
   if (code == PTS_E_DAMAGED) pts_damage(a);
   return code;
 }
@@ -381,8 +364,8 @@ static int32_t add_shared(pts_attachment *a, pts_handle *h, double amount) {
 }
 
 static int32_t add_value(pts_attachment *a, pts_handle *h, double amount) {
-  int32_t code = own_block(a, h, amount);
-  if (code == NOT_SHARDED) return add_shared(a, h, amount);
+  int32_t code = pts_own_block(a, h, amount);
+  if (code == PTS_NOT_SHARDED) return add_shared(a, h, amount);
   if (code == 0) add_plain(h->cell, amount);
   return code < 0 ? code : 0;
 }
@@ -393,8 +376,8 @@ static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double am
   int32_t code;
   do {
     code = worker ? pts_worker_gauge_add(a, h, amount) : add_value(a, h, amount);
-    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
-  } while (code == AGAIN);
+    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = pts_confirm(a, h);
+  } while (code == PTS_AGAIN);
   if (code == PTS_E_DAMAGED) pts_damage(a);
   return code;
 }
@@ -403,7 +386,7 @@ int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {
   pts_attachment *a = pts_attachment_of(attachment);
   pts_handle *h = pts_handle_of(a, handle);
   if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
-  if (PTS_LIKELY((h->fast & PTS_FAST_ADD) && seen(a, h))) {
+  if (PTS_LIKELY((h->fast & PTS_FAST_ADD) && pts_seen(a, h))) {
     add_plain(h->cell, amount);
     return 0;
   }
@@ -420,7 +403,7 @@ int32_t pts_set(uint32_t attachment, uint32_t handle, double value) {
   pts_attachment *a = pts_attachment_of(attachment);
   pts_handle *h = pts_handle_of(a, handle);
   if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
-  if (PTS_LIKELY((h->fast & (PTS_FAST_SET | PTS_FAST_SWAP)) && seen(a, h))) {
+  if (PTS_LIKELY((h->fast & (PTS_FAST_SET | PTS_FAST_SWAP)) && pts_seen(a, h))) {
     if (h->fast & PTS_FAST_SET)
       pts_store_release_u64(h->cell, pts_bits_of(value));
     else if (!swap_seen(h, value))
@@ -438,120 +421,13 @@ int32_t pts_set_at(uint32_t attachment, uint32_t handle, double value, double ti
   return set_slow(a, h, value, timestamp_ms);
 }
 
-/* ---- histograms ----------------------------------------------------------------------------------- */
-
-/* The first bound that is not below value; the last bucket for none and for NaN. Bounds ascend, so that is
- * how many are below: counted without a branch that random values would mispredict. */
-static inline uint32_t bucket_of(const pts_handle *h, double value) {
-  uint32_t low = 0, high = h->bound_count; /* the answer is in [low, high] */
-  while (high - low > 32) {
-    uint32_t middle = (low + high) / 2;
-    if (value <= h->bounds[middle])
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  uint32_t below = low;
-  for (uint32_t i = low; i < high; i++) below += !(value <= h->bounds[i]);
-  return below;
-}
-
-/* Into the own block, which is current. */
-static inline void observe_own(const pts_attachment *a, const pts_handle *h, double value) {
-  uint64_t *block = h->cell;
-  uint32_t bucket = bucket_of(h, value);
-  uint64_t *cell = &block[PTS_CELL_COUNTS + bucket];
-  uint64_t count = pts_load_relaxed_u64(cell) + 1;
-  uint64_t sum = pts_bits_of(pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_SUM])) + value);
-  uint64_t odd = pts_load_relaxed_u64(&block[PTS_CELL_SEQUENCE]) | 1;
-
-  pts_redo *redo = &pts_worker_self(&a->session.store)->redo;
-  pts_fence_release(); /* the last observation's even sequence before this one's redo record */
-  pts_store_relaxed_u64(&redo->block, (uint64_t)h->place * 8);
-  pts_store_relaxed_u64(&redo->bucket, bucket);
-  pts_store_relaxed_u64(&redo->count, count);
-  pts_store_relaxed_u64(&redo->sum, sum);
-  PTS_POINT();
-  pts_store_release_u64(&block[PTS_CELL_SEQUENCE], odd);
-  PTS_POINT();
-  pts_fence_release(); /* the odd sequence before the cells; pairs with reading.c's acquire fence */
-  pts_store_relaxed_u64(cell, count);
-  PTS_POINT();
-  pts_store_relaxed_u64(&block[PTS_CELL_SUM], sum);
-  PTS_POINT();
-  pts_store_release_u64(&block[PTS_CELL_SEQUENCE], odd + 1);
-}
-
-static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, double value) {
-  int32_t code;
-  do {
-    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
-    code = own_block(a, h, 0);
-    if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
-    observe_own(a, h, value);
-    code = h->flags & PTS_HANDLE_TTL ? confirm(a, h) : 0;
-  } while (code == AGAIN);
-  return code;
-}
-
-int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
-  pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = pts_handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
-  if (PTS_UNLIKELY(h->kind != PTS_KIND_HISTOGRAM)) return PTS_E_INVALID;
-  if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) return observe_slow(a, h, value);
-  observe_own(a, h, value);
-  return 0;
-}
-
-static PTS_NOINLINE int32_t observe_at_slow(pts_attachment *a, pts_handle *h, double value, double now_ms) {
-  int32_t code;
-  if (h->bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;
-  do {
-    code = own_block(a, h, 0);
-    if (code < 0 || code == NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
-    code = pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
-    if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = confirm(a, h);
-  } while (code == AGAIN);
-  return code;
-}
-
-int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, double now_ms) {
-  pts_attachment *a = pts_attachment_of(attachment);
-  pts_handle *h = pts_handle_of(a, handle);
-  if (PTS_UNLIKELY(!h)) return pts_no_handle(attachment, handle);
-  if (PTS_UNLIKELY(h->kind != PTS_KIND_SUMMARY || !isfinite(value))) return PTS_E_INVALID;
-  if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE) || !seen(a, h))) return observe_at_slow(a, h, value, now_ms);
-  return pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
-}
-
 int32_t pts_touch(uint32_t attachment, uint32_t handle) {
   pts_attachment *a = pts_attachment_of(attachment);
   pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
   if (h->kind == PTS_KIND_ENUM) return PTS_E_INVALID;
   if (!pts_kind_has_bounds(h->kind)) return add_slow(a, h, 0);
-  int32_t code = own_block(a, h, 0);
-  if (code == NOT_SHARDED) return PTS_E_DAMAGED;
+  int32_t code = pts_own_block(a, h, 0);
+  if (code == PTS_NOT_SHARDED) return PTS_E_DAMAGED;
   return code < 0 ? code : 0;
-}
-
-/* The redo record describes the one block whose sequence is odd, if any; finishing it twice is the
- * same as once. Everything in it is checked: it comes from the file. */
-void pts_cell_take_over(pts_attachment *a, uint32_t slot) {
-  const pts_redo *redo = &a->session.store.workers[slot].redo;
-  uint64_t at = pts_load_relaxed_u64(&redo->block), bucket = pts_load_relaxed_u64(&redo->bucket);
-  uint64_t mark = pts_shard_mark(a, slot);
-  if (at == 0 || at % 8 != 0 || bucket > PTS_MAX_BOUNDS) return;
-  if (at > mark || (PTS_CELL_COUNTS + bucket + 1) * 8 > mark - at) return;
-  uint64_t *block = (uint64_t *)(void *)(pts_shard(a, slot) + at);
-  uint64_t sequence = pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]);
-  if (!(sequence & 1)) return;
-  pts_fence_release(); /* the odd sequence before what is finished now, for readers under way */
-  pts_store_relaxed_u64(&block[PTS_CELL_COUNTS + bucket], pts_load_relaxed_u64(&redo->count));
-  PTS_POINT();
-  pts_store_relaxed_u64(&block[PTS_CELL_SUM], pts_load_relaxed_u64(&redo->sum));
-  PTS_POINT();
-  pts_store_release_u64(&block[PTS_CELL_SEQUENCE], sequence + 1);
-  pts_fetch_add_u64(&a->metrics->repairs, 1);
 }

@@ -227,8 +227,9 @@ static void check_places(checker *c, range *ranges) {
 
 static bool redo_matches(const pts_attachment *a, uint32_t slot, const pts_record *record) {
   const pts_redo *redo = &a->session.store.workers[slot].redo;
-  return pts_load_relaxed_u64(&redo->block) == (uint64_t)record->place * 8 &&
-         pts_load_relaxed_u64(&redo->bucket) < record->words - (uint64_t)PTS_CELL_COUNTS;
+  uint64_t where = pts_load_relaxed_u64(&redo->where);
+  return PTS_REDO_PLACE(where) == record->place &&
+         PTS_REDO_BUCKET(where) < record->words - (uint64_t)PTS_CELL_COUNTS;
 }
 
 /* NULL when the block is not in allocated space. */

@@ -76,11 +76,14 @@ _Static_assert(sizeof(pts_superblock) == 192, "superblock");
 
 /* What the owner of a slot was about to write when it was in the middle of an observation. */
 typedef struct pts_redo {
-  uint64_t block;  /* byte offset of the block in the owner's shard */
-  uint64_t bucket; /* which count */
-  uint64_t count;  /* its new value */
-  uint64_t sum;    /* the sum's new value, a double's bits */
+  uint64_t where; /* PTS_REDO: the block's place in the owner's shard, and which count */
+  uint64_t count; /* its new value */
+  uint64_t sum;   /* the sum's new value, a double's bits */
+  uint64_t reserved;
 } pts_redo;
+#define PTS_REDO(place, bucket) ((uint64_t)(bucket) << 32 | (place))
+#define PTS_REDO_PLACE(where) ((uint32_t)(where))
+#define PTS_REDO_BUCKET(where) ((uint32_t)((where) >> 32))
 
 typedef struct pts_worker {
   /* line 0: ownership */

@@ -154,6 +154,7 @@ static int32_t become_worker(pts_attachment *a, pts_message *message) {
   int32_t code = take_slot(a, message);
   if (code != 0) return code;
   a->own = (uint64_t *)(void *)pts_shard(a, a->session.store.slot);
+  a->redo = &pts_worker_self(&a->session.store)->redo;
   a->my_mark = pts_shard_mark(a, a->session.store.slot);
   pts_cell_take_over(a, a->session.store.slot);
   return 0;

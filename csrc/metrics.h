@@ -7,7 +7,8 @@
  *   family.c      declarations
  *   room.c        the room of series that are gone
  *   expire.c      series that nobody updates
- *   cell.c        add, set, observe
+ *   cell.c        add, set
+ *   observe.c     observe
  *   worker_gauge.c  gauges with a value for each worker
  *   exemplar.c    exemplars
  *   summary.c     summaries, all of them; digest.c their arithmetic
@@ -33,6 +34,7 @@ enum {
   PTS_FAST_SET = 2,
   PTS_FAST_OBSERVE = 4,
   PTS_FAST_UNDECLARED = 8,
+  PTS_FAST_OBSERVE_AT = 32,
   PTS_FAST_SWAP = 16, /* a set swaps tag and value: the cell's room may be given to other labels */
 };
 
@@ -124,6 +126,7 @@ typedef struct pts_attachment {
   uint64_t *generation; /* of the store, in the file */
   pts_handle *handles;  /* by record number; record_mask + 1 of them */
   uint64_t *own;        /* the own shard */
+  pts_redo *redo;       /* ... and its slot's redo record */
   uint64_t my_mark;     /* bytes of the own shard that are allocated */
   uint64_t hash_seed;
   /* Rendering; guarded by the process lock. */
@@ -274,7 +277,7 @@ void pts_room_repair(pts_attachment *a, uint32_t used);
 /* Mark, or let leave, the series of a family that nobody updates. */
 void pts_expire(pts_attachment *a, const uint32_t *series, uint32_t count, uint64_t ttl_ms, double now_ms);
 
-/* ---- cell.c ---- */
+/* ---- observe.c, cell.c ---- */
 
 /* Finish what the last owner of a slot left half done. The caller owns the slot. */
 void pts_cell_take_over(pts_attachment *a, uint32_t slot);

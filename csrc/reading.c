@@ -212,8 +212,9 @@ int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, 
 
 static void complete(const pts_worker *worker, uint64_t at, uint32_t count_count, uint64_t *counts,
                      double *sum) {
-  uint64_t bucket = pts_load_relaxed_u64(&worker->redo.bucket);
-  if (pts_load_relaxed_u64(&worker->redo.block) != at || bucket >= count_count) return;
+  uint64_t where = pts_load_relaxed_u64(&worker->redo.where);
+  uint32_t bucket = PTS_REDO_BUCKET(where);
+  if ((uint64_t)PTS_REDO_PLACE(where) * 8 != at || bucket >= count_count) return;
   counts[bucket] = pts_load_relaxed_u64(&worker->redo.count);
   *sum = pts_double_of(pts_load_relaxed_u64(&worker->redo.sum));
 }

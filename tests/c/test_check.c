@@ -224,7 +224,7 @@ static void damaged_slots_and_blocks_are_found(void) {
   FOUND(&p, block_of(&p, 1, p.value->place)[PTS_CELL_TAG], UINT64_MAX, "C6");
   FOUND(&p, block_of(&p, 2, p.live->place)[PTS_CELL_TAG], 1ull << 32 | 900, "C6");
   FOUND(&p, block_of(&p, 0, p.stamped->extra)[PTS_CELL_TAG], UINT64_MAX, "C6");
-  p.image.workers[1].redo.block = 0;
+  p.image.workers[1].redo.where = 0;
   FOUND(&p, block_of(&p, 1, p.histogram->place)[PTS_CELL_SEQUENCE], 3, "C8");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
   help_unmap(&p.image);

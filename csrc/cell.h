@@ -1,0 +1,30 @@
+/*
+ * cell.h: what the files that update cells share (cell.c, observe.c).
+ */
+#ifndef PTS_CELL_H
+#define PTS_CELL_H
+
+#include "metrics.h"
+
+/* Still what the handle saw? Acquire: what follows must not be done under an older view. */
+static inline bool pts_seen(const pts_attachment *a, const pts_handle *h) {
+  return pts_load_acquire_u64(&h->record->head) == h->head_seen &&
+         pts_load_acquire_u64(a->generation) == h->generation_seen;
+}
+
+/* What pts_own_block did beside success and failure. */
+enum {
+  PTS_NOT_SHARDED = 1, /* nothing: the series is shared by now */
+  PTS_STARTED = 2,     /* the block is new and holds `first` */
+};
+
+/* Make the own block of a value, histogram or summary current and the handle fast. */
+int32_t pts_own_block(pts_attachment *a, pts_handle *h, double first);
+
+/* What pts_confirm found beside failure: 0, or that the update must be made again. */
+enum { PTS_AGAIN = 1 };
+
+/* After an update of a family with a ttl (cell.c I6): is the series still the one that was updated? */
+int32_t pts_confirm(const pts_attachment *a, const pts_handle *h);
+
+#endif
