@@ -12,6 +12,7 @@ import {
   Registry,
   type RegistryContentType,
 } from "../prom_client.ts";
+import { PrometheusTinyShared } from "../mod.ts";
 import { temporaryFolder } from "./opening.ts";
 import type { Command } from "./prom_client_process.ts";
 import { TextLineStream } from "./text_lines.ts";
@@ -206,6 +207,43 @@ Deno.test("exemplars are shared, too, whatever a counter's name ends in", async 
     'tasks_total 3 # {trace_id="t"} 2 ',
     "",
   ]);
+});
+
+Deno.test("a registry prints what is in its store by other means, too", async () => {
+  using folder = temporaryFolder();
+  const filename = join(folder.path, "metrics");
+  using prom = new PrometheusTinyShared({ filename });
+  prom.inc("undeclared", { b: 1, a: 'quote"' });
+  prom.declare("state", { help: "A state.", enum: "is", enumValues: ["on", "off"] });
+  prom.enumSet("state", "on");
+  prom.counter("runs", { help: "Runs." }).inc(2);
+  prom.summary("s", { help: "h", quantiles: [0.5] }).observe(3);
+  const text = await new Registry(undefined, { filename }).metrics();
+  assert.equal(
+    text,
+    `# HELP runs Runs.
+# TYPE runs counter
+runs 2
+
+# HELP s h
+# TYPE s summary
+s{quantile="0.5"} 3
+s_sum 3
+s_count 1
+
+# HELP state A state.
+# TYPE state untyped
+state{is="off"} 0
+state{is="on"} 1
+
+# TYPE undeclared untyped
+undeclared{a="quote\\"",b="1"} 1
+`,
+  );
+  const open = await new Registry(openMetricsContentType, { filename }).metrics();
+  assert.match(open, /^# TYPE runs counter\nruns_total 2$/m);
+  assert.match(open, /^# TYPE undeclared unknown$/m);
+  assert.match(open, /^undeclared\{a="quote\\"",b="1"\} 1\n# EOF$/m);
 });
 
 Deno.test("Registry.open() needs a name or a file, and comes first", () => {

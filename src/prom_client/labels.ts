@@ -56,7 +56,9 @@ export function labelsOf(names: readonly string[], args: readonly unknown[]): An
         `(${names.length}): "${names.join(", ")}".`,
     );
   }
-  return Object.fromEntries(names.map((name, index) => [name, args[index]]));
+  const labels: AnyLabels = {};
+  for (let i = 0; i < names.length; i++) labels[names[i]] = args[i];
+  return labels;
 }
 
 /** @throws {Error} if a label is none of the metric's */

@@ -25,7 +25,7 @@ import {
   type RegistryContentType,
   type Stored,
 } from "./types.ts";
-import { valuesOf, withoutSharedLabels } from "./values.ts";
+import { foreignValues, withoutSharedLabels } from "./values.ts";
 
 const prometheusType: PrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 const openMetricsType: OpenMetricsContentType =
@@ -258,13 +258,8 @@ export class Registry<C extends RegistryContentType = PrometheusContentType> {
       .map((family) => {
         const { name, help } = family;
         const type = family.type as MetricType;
-        return {
-          name,
-          help,
-          type,
-          values: valuesOf(type, name, seriesOf(family)),
-          aggregator: "sum",
-        };
+        const values = foreignValues(type, name, seriesOf(family));
+        return { name, help, type, values, aggregator: "sum" };
       });
   }
 

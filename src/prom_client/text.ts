@@ -68,7 +68,9 @@ export function metricText(metric: Printable, defaults: AnyLabels, isOpenMetrics
   const isTotal = isOpenMetrics && metric.type === "counter";
   const base = (name: string) => isTotal ? withoutTotal(name) : name;
   const name = escapeHelp(base(metric.name));
-  const lines = [`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${metric.type}`];
+  const type = isOpenMetrics && String(metric.type) === "untyped" ? "unknown" : metric.type;
+  const lines = [`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${type}`];
+  if (metric.help === "") lines.shift(); // what the store has without a declaration
   for (const value of metric.values ?? []) {
     const { labels = {}, sharedLabels = {}, metricName } = value;
     const sample = (metricName === undefined ? name : base(metricName)) + (isTotal ? "_total" : "");

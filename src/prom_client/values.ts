@@ -20,6 +20,20 @@ export function valuesOf(
   ));
 }
 
+/** The values of what only other workers have registered, of whatever type. */
+export function foreignValues(
+  type: string,
+  name: string,
+  series: readonly StoredSeries[],
+): MetricValue[] {
+  if (/^(?:counter|gauge|histogram|summary)$/.test(type)) {
+    return valuesOf(type as MetricType, name, series);
+  }
+  return series.flatMap(({ labels, lines }) => (
+    lines.map((line) => ({ value: line.value, labels, metricName: line.name }))
+  ));
+}
+
 function histogramValues(name: string, { labels, lines }: StoredSeries): MetricValue[] {
   const values: MetricValue[] = [];
   for (const { at, value, exemplar = null } of lines) {
