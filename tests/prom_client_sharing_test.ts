@@ -164,6 +164,36 @@ Deno.test("prom-client: clear() and resetMetrics() of one worker hold for all", 
   assert.match(await other.tell({ do: "metrics" }), /^requests_total\{.*who="all".*\} 5$/m);
 });
 
+Deno.test("prom-client: the threads of a process share the default register", async () => {
+  using folder = temporaryFolder();
+  const filename = join(folder.path, "metrics");
+  const workers = [1, 2, 3].map((value) => {
+    const url = import.meta.resolve("./prom_client_thread.ts");
+    const worker = new Worker(url, { type: "module" });
+    worker.postMessage({ filename, value });
+    return worker;
+  });
+  const answers = await Promise.all(
+    workers.map((worker) =>
+      new Promise<string>((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = reject;
+      })
+    ),
+  );
+  assert.deepEqual(answers, ["done", "done", "done"]);
+  const registry = new Registry(undefined, { filename });
+  assert.match(await registry.metrics(), /^thread_gauge 6$/m);
+  workers.forEach((worker) => worker.terminate());
+  const until = performance.now() + 10_000;
+  let text = "";
+  do text = await registry.metrics(); while (
+    /^thread_gauge/m.test(text) && performance.now() < until
+  );
+  assert.doesNotMatch(text, /^thread_gauge/m, "a gauge leaves with its thread");
+  assert.match(text, /^thread_total 6$/m);
+});
+
 // ---- registries of one process
 
 Deno.test("Registry.open() shares the metrics of those that name the same file", async () => {

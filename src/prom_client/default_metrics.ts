@@ -72,5 +72,5 @@ function refresh({ metrics }: DefaultGroup, registry: DefaultGroup["config"]["re
     for (const metric of present) metric.collect?.();
     if (present.length === 0) clearInterval(timer);
   }, REFRESH_MS);
-  Deno.unrefTimer(timer as unknown as number);
+  (timer as unknown as { unref(): void }).unref(); // it must not keep a worker alive
 }
