@@ -1,6 +1,6 @@
 /**
- * prom-client's interface on a store that all workers share: an application switches by changing one
- * import.
+ * prom-client's interface on a store that all workers share: an application switches by changing
+ * one import.
  *
  * The default `register` keeps its metrics in the file that `PROMETHEUS_TINY_FILE` or
  * `register.open()` names. Every worker with the same file, process or thread, adds to the same

@@ -1,5 +1,5 @@
-// The same calls on ours and on npm's prom-client 15.1.3: first what is the same, then its faults that
-// ours does not have.
+// The same calls on ours and on npm's prom-client 15.1.3: first what is the same, then its faults
+// that ours does not have.
 
 import {
   type Any,

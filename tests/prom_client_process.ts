@@ -1,4 +1,5 @@
-// A process of prom_client_sharing_test.ts. It does what each line of its input says, and answers with a line.
+// A process of prom_client_sharing_test.ts. It does what each line of its input says, and answers
+// with a line.
 
 import { TextLineStream } from "./text_lines.ts";
 import { AggregatorRegistry, Counter, Gauge, Histogram, register } from "../prom_client.ts";

@@ -1,4 +1,5 @@
-// `./prom-client` in several processes with one store: the default register finds it in the environment.
+// `./prom-client` in several processes with one store, which the default register finds in the
+// environment.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -17,9 +17,9 @@ let registries: readonly Registry<RegistryContentType>[] = [Registry.globalRegis
 /**
  * A registry that prints the metrics of all workers.
  *
- * With prom-client the primary asks every worker and waits for the answers. Here the workers' values
- * are in the store that they share, so that any of them can print them at once, and those of workers
- * that have ended are not lost.
+ * With prom-client the primary asks every worker and waits for the answers. Here the workers'
+ * values are in the store that they share, so that any of them can print them at once, and those
+ * of workers that have ended are not lost.
  *
  * @example
  * ```ts
@@ -75,8 +75,8 @@ export class AggregatorRegistry<C extends RegistryContentType = PrometheusConten
   }
 
   /**
-   * Chooses the registries that {@linkcode AggregatorRegistry.clusterMetrics} prints: the default one
-   * if this is never called.
+   * Chooses the registries that {@linkcode AggregatorRegistry.clusterMetrics} prints: the default
+   * one if this is never called.
    *
    * @throws {TypeError} if one of them is no registry
    */

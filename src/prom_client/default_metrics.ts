@@ -1,5 +1,5 @@
 /**
- * prom-client's default metrics: of the process, its event loop and its engine, under the same names.
+ * prom-client's default metrics: of process, event loop and engine, under the same names.
  *
  * @module
  */

@@ -31,8 +31,8 @@ export interface GaugeSeries<T extends string> {
 }
 
 /**
- * What an aggregator means for the values of workers that share a store. As in prom-client, a worker
- * that has ended does not count.
+ * What an aggregator means for the values of workers that share a store. As in prom-client, a
+ * worker that has ended does not count.
  */
 const modes: Partial<Record<string, GaugeMode>> = {
   sum: "livesum",

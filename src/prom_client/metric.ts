@@ -126,7 +126,7 @@ export abstract class Metric<T extends string, C> {
     if (register.getSingleMetric(this.name) !== undefined) register.registerMetric(this); // refuses
   }
 
-  /** The first store of its registries that is shared; the private one for what is never added up. */
+  /** The first shared store of its registries; the private one for what is never added up. */
   #home(): MetricStore {
     if (this.aggregator === "omit") return openPrivateStore();
     const stores = this.registers.map(storeOf);

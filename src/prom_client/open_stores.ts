@@ -61,7 +61,7 @@ export function openSharedStore(options: SharedStoreOptions): MetricStore {
   return store;
 }
 
-/** The store whose file a supervisor hands to its workers, if there is one and this one may look. */
+/** The store whose file a supervisor hands to its workers, if so and this one may look. */
 export function openStoreOfEnvironment(): MetricStore | undefined {
   const variable = "PROMETHEUS_TINY_FILE";
   if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;

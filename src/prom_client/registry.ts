@@ -37,8 +37,8 @@ export let storeOf: (registry: object) => MetricStore;
 /**
  * A group of metrics that are printed together.
  *
- * A registry is private, unless it is given a store to share: then its metrics have one value for all
- * workers that share it, and it also prints what only other workers have registered.
+ * A registry is private, unless it is given a store to share: then its metrics have one value for
+ * all workers that share it, and it also prints what only other workers have registered.
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export class Registry<C extends RegistryContentType = PrometheusContentType> {
    * import assert from "node:assert/strict";
    *
    * const registry = new Registry();
-   * registry.open({ name: "prom-client-example", initFile: true }); // in every worker; one begins anew
+   * registry.open({ name: "prom-client-example", initFile: true }); // one worker begins anew
    * const jobs = new Counter({ name: "jobs_total", help: "Jobs done.", registers: [registry] });
    * jobs.inc();
    * assert.match(await registry.metrics(), /^jobs_total 1$/m);
@@ -156,8 +156,8 @@ export class Registry<C extends RegistryContentType = PrometheusContentType> {
   }
 
   /**
-   * Takes all metrics out, and forgets the default labels. In a shared store their series are removed,
-   * for all workers; whoever still holds such a metric goes on by itself, from zero.
+   * Takes all metrics out, and forgets the default labels. In a shared store their series are
+   * removed, for all workers; whoever still holds such a metric goes on by itself, from zero.
    */
   clear(): void {
     const metrics = this.getMetricsAsArray();

@@ -142,8 +142,8 @@ export class SeriesSet<C> {
   }
 
   /**
-   * All series, also those of other workers: first those of this thread, in the order of their first
-   * update.
+   * All series, also those of other workers: first those of this thread, in the order of their
+   * first update.
    */
   async read(exemplars: boolean): Promise<StoredSeries[]> {
     const family = await this.#store.read(this.#name, exemplars);

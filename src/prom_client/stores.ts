@@ -2,19 +2,19 @@
  * Where metrics keep their values: in a store that processes share, or in the private one of this
  * thread.
  *
- * All registries without a file use one private store, and each metric has a family of its own there,
- * under a name that nobody else has: hundreds of registries cost one file, and share nothing. When a
- * metric is gone, the next one of the same shape takes its family over.
+ * All registries without a file use one private store, and each metric has a family of its own
+ * there, under a name that nobody else has: hundreds of registries cost one file, and share nothing.
+ * When a metric is gone, the next one of the same shape takes its family over.
  *
  * @module
  */
 
-import { parseExposition, type RenderedFamily } from "./exposition_text.ts";
-import type { Metric as CoreMetric } from "../metrics.ts";
 import { StoreError } from "../errors.ts";
-import { withoutTotal } from "./text.ts";
-import { PrometheusTinyShared } from "../prometheus_tiny.ts";
+import type { Metric as CoreMetric } from "../metrics.ts";
 import type { PrometheusTinySharedOptions } from "../options.ts";
+import { PrometheusTinyShared } from "../prometheus_tiny.ts";
+import { parseExposition, type RenderedFamily } from "./exposition_text.ts";
+import { withoutTotal } from "./text.ts";
 
 const decoder = new TextDecoder();
 

@@ -20,7 +20,7 @@ export interface SummaryConfiguration<T extends string> extends MetricConfigurat
    * @default {[0.01, 0.05, 0.5, 0.9, 0.95, 0.99, 0.999]}
    */
   percentiles?: readonly number[];
-  /** For how many seconds an observation counts in the quantiles; with `ageBuckets`. For ever by default. */
+  /** For how many seconds an observation counts in the quantiles; with `ageBuckets`. */
   maxAgeSeconds?: number;
   /** In how many steps observations leave; with `maxAgeSeconds`. */
   ageBuckets?: number;
