@@ -107,7 +107,7 @@ export {
 const client: {
   readonly register: typeof register;
   readonly Registry: typeof Registry;
-  readonly contentType: RegistryContentType;
+  contentType: RegistryContentType;
   readonly prometheusContentType: PrometheusContentType;
   readonly openMetricsContentType: OpenMetricsContentType;
   readonly validateMetricName: typeof validateMetricName;
@@ -126,6 +126,9 @@ const client: {
   Registry,
   get contentType() {
     return register.contentType;
+  },
+  set contentType(contentType: RegistryContentType) {
+    register.setContentType(contentType);
   },
   prometheusContentType,
   openMetricsContentType,

@@ -24,8 +24,8 @@ Deno.test("prom-client: the default import has every name that can be imported b
 Deno.test("prom-client: contentType of the default import follows the registry", () => {
   register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   assert.equal(client.contentType, client.openMetricsContentType);
-  register.setContentType(Registry.PROMETHEUS_CONTENT_TYPE);
-  assert.equal(client.contentType, client.prometheusContentType);
+  client.contentType = client.prometheusContentType;
+  assert.equal(register.contentType, Registry.PROMETHEUS_CONTENT_TYPE);
 });
 
 Deno.test("prom-client: an application's types fit", async () => {
@@ -92,6 +92,17 @@ Deno.test("prom-client: an application's types fit", async () => {
     "request_seconds",
     "sizes",
   ]);
+});
+
+Deno.test("prom-client: an option that is undefined is as if it were not given", async () => {
+  const options = { labelNames: undefined, aggregator: undefined, buckets: undefined };
+  const histogram = new Histogram({ name: "h", help: "h", registers: [], ...options });
+  histogram.observe(3);
+  const { aggregator, values } = await histogram.get();
+  assert.equal(aggregator, "sum");
+  assert.equal(values.length, 14);
+  const summary = new Summary({ name: "s", help: "h", registers: [], percentiles: undefined });
+  assert.equal((await summary.get()).values.length, 9);
 });
 
 Deno.test("prom-client: AggregatorRegistry prints the registries that were chosen", async () => {

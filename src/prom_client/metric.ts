@@ -90,7 +90,8 @@ export abstract class Metric<T extends string, C> {
     if (!isLabels(config)) throw new TypeError("constructor expected a config object");
     const registers = [Registry.globalRegistry];
     const common = { labelNames: [], registers, aggregator: "sum", enableExemplars: false };
-    Object.assign(this, common, defaults, config);
+    const given = Object.entries(config).filter(([, value]) => value !== undefined);
+    Object.assign(this, common, defaults, Object.fromEntries(given));
     this.registers ??= registers;
     this.#check();
     if ((this.labelNames as readonly string[]).includes(reserved!)) {
