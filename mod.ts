@@ -25,6 +25,7 @@
  * @module
  */
 
+export { exponentialBuckets, exponentialBucketsRange, linearBuckets } from "./src/buckets.ts";
 export type { GetOrSetOptions, LockOptions } from "./src/cache_async.ts";
 export type { Update } from "./src/cache_core.ts";
 export type { EntryDetails, KeyDetails } from "./src/cache_many.ts";
