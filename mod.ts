@@ -40,6 +40,7 @@ export type { Exposition, ExpositionRequest } from "./src/exposition.ts";
 export type { Declaration, GaugeMode, MetricType } from "./src/families.ts";
 export { type Entries, FastMmap } from "./src/fast_mmap.ts";
 export type { MetricsHandler } from "./src/http.ts";
+export { instrument, type InstrumentedHandler, type InstrumentOptions } from "./src/instrument.ts";
 export type { Labels, LabelValue, NameValidation } from "./src/labels.ts";
 export type {
   Counter,
@@ -60,6 +61,7 @@ export type {
 export type { NumberLike } from "./src/numbers.ts";
 export type { BucketOrder, CacheArgs, PrometheusTinySharedOptions } from "./src/options.ts";
 export { PrometheusTinyShared, sharedFile } from "./src/prometheus_tiny.ts";
+export type { Routes } from "./src/routes.ts";
 export type { Serializer, SerializerPair } from "./src/serializers.ts";
 export type { EntryInfo, SetOptions } from "./src/set_options.ts";
 export type {

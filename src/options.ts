@@ -232,7 +232,12 @@ export function checkMembers(
   }
 }
 
-function oneOf<T extends string>(what: string, value: T | undefined, choices: readonly T[]): T {
+/** One of a few texts; the first unless given. */
+export function oneOf<T extends string>(
+  what: string,
+  value: T | undefined,
+  choices: readonly T[],
+): T {
   if (value === undefined) return choices[0];
   if (choices.includes(value)) return value;
   const names = choices.map((choice) => `"${choice}"`).join(" or ");

@@ -17,7 +17,7 @@ import {
 import { type Declaration, Families } from "./families.ts";
 import { makeCounter, makeGauge, makeHistogram } from "./handles.ts";
 import { createHandler, type MetricsHandler } from "./http.ts";
-import type { Labels } from "./labels.ts";
+import { type Labels, shown } from "./labels.ts";
 import type {
   Counter,
   CounterOptions,
@@ -34,6 +34,9 @@ import { makeSummary, type Summary, type SummaryOptions } from "./summaries.ts";
 import { type Context, Updates } from "./updates.ts";
 
 const decoder = new TextDecoder();
+
+/** What the parts of an object share: for the rest of the module, which builds on it. */
+export let contextOf: (prom: PrometheusTinyShared) => Context;
 
 /**
  * Metrics that all workers on a machine share.
@@ -80,6 +83,13 @@ export class PrometheusTinyShared implements Disposable {
   readonly #store: Store;
   readonly #updates: Updates;
   readonly #renderFlags: number;
+
+  static {
+    contextOf = (prom) => {
+      if (typeof prom === "object" && prom !== null && #context in prom) return prom.#context;
+      throw new TypeError(`the store must be a PrometheusTinyShared, not ${shown(prom)}`);
+    };
+  }
 
   /**
    * Opens the store, and makes it if it is not there.
