@@ -14,6 +14,7 @@ import { type Exemplar, printedExemplar } from "./exemplars.ts";
 import { shown } from "./labels.ts";
 import type { CounterChild, GaugeChild, HistogramChild, HistogramValue } from "./metrics.ts";
 import type { Store } from "./store.ts";
+import { seconds, timed, tracked } from "./timing.ts";
 
 /** Which series a child stands for. */
 export class Series {
@@ -94,11 +95,6 @@ export class Series {
 /** The error of an update with something else. */
 export function notANumber(name: string, value: unknown): TypeError {
   return new TypeError(`the value for ${name} must be a number, not ${shown(value)}`);
-}
-
-/** What has passed since a moment of performance.now(). */
-export function seconds(since: number): number {
-  return (performance.now() - since) / 1000;
 }
 
 /** What a metric's `remove(labels)` asks of its children, besides what users see of them. */
@@ -206,6 +202,14 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
       };
     }
 
+    time<T>(work: () => T): T {
+      return timed(this.#series.name, work, (passed) => this.set(passed));
+    }
+
+    trackInProgress<T>(work: () => T): T {
+      return tracked(this.#series.name, work, () => this.inc(), () => this.dec());
+    }
+
     value(): number {
       return this.#series.value()?.value ?? 0;
     }
@@ -249,6 +253,10 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
         this.observe(passed, last);
         return passed;
       };
+    }
+
+    time<T>(work: () => T): T {
+      return timed(this.#series.name, work, (passed) => this.observe(passed));
     }
 
     zero(): void {

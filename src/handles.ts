@@ -5,7 +5,7 @@
  */
 
 import * as native from "../ffi/native.ts";
-import { childClasses, type Removable, seconds, Series } from "./children.ts";
+import { childClasses, type Removable, Series } from "./children.ts";
 import { defaultBuckets, type FamilyDeclaration, gaugeKind } from "./families.ts";
 import {
   checkLabelName,
@@ -32,6 +32,7 @@ import type {
 } from "./metrics.ts";
 import { checkMaxSeries, checkMembers } from "./options.ts";
 import { Paths } from "./paths.ts";
+import { seconds } from "./timing.ts";
 import type { Context } from "./updates.ts";
 
 type AnyLabels = LabelsOf<string>;
@@ -234,6 +235,16 @@ export class GaugeMetric extends LabelledMetric<GaugeChild & Removable> implemen
     return timer(labels, (all, passed) => this.at(all).set(passed));
   }
 
+  time<T>(first: AnyLabels | (() => T), work?: () => T): T {
+    return isLabels(first) ? this.labels(first).time(work!) : this.own().time(first);
+  }
+
+  trackInProgress<T>(first: AnyLabels | (() => T), work?: () => T): T {
+    return isLabels(first)
+      ? this.labels(first).trackInProgress(work!)
+      : this.own().trackInProgress(first);
+  }
+
   value(labels?: AnyLabels): number {
     return this.at(labels).value();
   }
@@ -249,6 +260,10 @@ export class HistogramMetric extends LabelledMetric<HistogramChild & Removable>
 
   startTimer(labels?: Partial<AnyLabels>, exemplar?: Exemplar): EndTimer<string> {
     return timer(labels, (all, passed, last) => this.at(all).observe(passed, last ?? exemplar));
+  }
+
+  time<T>(first: AnyLabels | (() => T), work?: () => T): T {
+    return isLabels(first) ? this.labels(first).time(work!) : this.own().time(first);
   }
 
   zero(labels?: AnyLabels): void {

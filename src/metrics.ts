@@ -159,6 +159,21 @@ export interface GaugeChild {
   setToCurrentTime(): void;
   /** Starts a timer. Its end sets the gauge to the seconds that have passed and returns them. */
   startTimer(): () => number;
+  /**
+   * Does work and sets the gauge to the seconds that it took, also if it throws.
+   *
+   * @param work an ordinary or an async function
+   * @returns what the work returned; for a promise, a promise of its result
+   */
+  time<T>(work: () => T): T;
+  /**
+   * Does work and counts it in the gauge as long as it goes on: 1 more before, 1 less after, also if
+   * it throws. With a live mode, work of a worker that was killed leaves the gauge with it.
+   *
+   * @param work an ordinary or an async function
+   * @returns what the work returned; for a promise, a promise of its result
+   */
+  trackInProgress<T>(work: () => T): T;
   /** What a scrape would show now. 0 if the series does not exist. */
   value(): number;
 }
@@ -185,6 +200,14 @@ export interface Gauge<L extends string = never> extends Metric<L, GaugeChild> {
    * @param labels those that are known already; the others are given to the end
    */
   startTimer(labels?: Partial<LabelsOf<L>>): EndTimer<L>;
+  /** Does work and sets the gauge to the seconds that it took, as {@linkcode GaugeChild.time} does. */
+  time<T>(work: () => T): T;
+  /** The same for the series with these labels. */
+  time<T>(labels: LabelsOf<L>, work: () => T): T;
+  /** Counts work while it goes on, as {@linkcode GaugeChild.trackInProgress} does. */
+  trackInProgress<T>(work: () => T): T;
+  /** The same for the series with these labels. */
+  trackInProgress<T>(labels: LabelsOf<L>, work: () => T): T;
   /** What a scrape would show now. 0 if the series does not exist. */
   value(labels?: LabelsOf<L>): number;
 }
@@ -210,6 +233,13 @@ export interface HistogramChild {
   observe(value: number, exemplar?: Exemplar): void;
   /** Starts a timer. Its end observes the seconds that have passed and returns them. */
   startTimer(exemplar?: Exemplar): (exemplar?: Exemplar) => number;
+  /**
+   * Does work and observes the seconds that it took, also if it throws.
+   *
+   * @param work an ordinary or an async function
+   * @returns what the work returned; for a promise, a promise of its result
+   */
+  time<T>(work: () => T): T;
   /** Makes the series exist without an observation. */
   zero(): void;
   /** What a scrape would show now. Zeros if the series does not exist. */
@@ -228,6 +258,10 @@ export interface Histogram<L extends string = never> extends Metric<L, Histogram
    * @param labels those that are known already; the others are given to the end
    */
   startTimer(labels?: Partial<LabelsOf<L>>, exemplar?: Exemplar): EndTimer<L>;
+  /** Does work and observes the seconds that it took, as {@linkcode HistogramChild.time} does. */
+  time<T>(work: () => T): T;
+  /** The same for the series with these labels. */
+  time<T>(labels: LabelsOf<L>, work: () => T): T;
   /** Makes the series with these labels exist without an observation. */
   zero(labels?: LabelsOf<L>): void;
   /** What a scrape would show now. Zeros if the series does not exist. */

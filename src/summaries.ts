@@ -5,12 +5,13 @@
  */
 
 import * as native from "../ffi/native.ts";
-import { notANumber, type Removable, seconds, type Series } from "./children.ts";
+import { notANumber, type Removable, type Series } from "./children.ts";
 import { common, isLabels, LabelledMetric, optionsOfAll, timer } from "./handles.ts";
 import { shown } from "./labels.ts";
 import type { EndTimer, LabelsOf, Metric, MetricOptions } from "./metrics.ts";
 import { checkMembers } from "./options.ts";
 import type { Store } from "./store.ts";
+import { seconds, timed } from "./timing.ts";
 import type { Context } from "./updates.ts";
 
 type AnyLabels = LabelsOf<string>;
@@ -164,7 +165,7 @@ function makeClass({ observeAt, touch }: Pick<typeof native, "observeAt" | "touc
     }
 
     time<T>(task: () => T): T {
-      return timed(task, this.startTimer());
+      return timed(this.#series.name, task, (passed) => this.observe(passed));
     }
 
     zero(): void {
@@ -188,22 +189,6 @@ function makeClass({ observeAt, touch }: Pick<typeof native, "observeAt" | "touc
       this.#series.remove();
     }
   };
-}
-
-/** Runs a task, and then `end`, when its promise is settled if it gives one. */
-function timed<T>(task: () => T, end: () => void): T {
-  let result: T;
-  try {
-    result = task();
-  } catch (error) {
-    end();
-    throw error;
-  }
-  if (!(result instanceof Promise)) {
-    end();
-    return result;
-  }
-  return result.finally(end) as T;
 }
 
 // ---- the metric
