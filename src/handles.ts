@@ -10,6 +10,7 @@ import { defaultBuckets, type FamilyDeclaration, gaugeKind } from "./families.ts
 import {
   checkLabelName,
   checkLabels,
+  fullName,
   insertedLabel,
   labelPairs,
   printedLabel,
@@ -332,8 +333,15 @@ export function common(
   { labelNames, collect, ttl, ...declaration }: Options,
   type: FamilyDeclaration["type"],
 ): Pick<Plan<unknown>, "context" | "name" | "labelNames" | "declaration" | "collect"> {
-  context.store.requireOpen();
+  const { store, prefix, validation } = context;
+  store.requireOpen();
   if (declaration.maxSeries !== undefined) checkMaxSeries(declaration.maxSeries);
   const ttlMs = ttl === undefined ? undefined : durationMs("ttl", ttl);
-  return { context, name, labelNames, collect, declaration: { ...declaration, type, ttlMs } };
+  return {
+    context,
+    name: fullName(prefix, name, validation),
+    labelNames,
+    collect,
+    declaration: { ...declaration, type, ttlMs },
+  };
 }

@@ -7,14 +7,7 @@
 import { exponentialBuckets } from "./buckets.ts";
 import { countedResponse } from "./counted_body.ts";
 import { checkBuckets } from "./families.ts";
-import {
-  checkLabelName,
-  checkLabels,
-  checkMetricName,
-  type Labels,
-  labelText,
-  shown,
-} from "./labels.ts";
+import { checkLabelName, checkLabels, fullName, type Labels, labelText, shown } from "./labels.ts";
 import type { Counter, GaugeChild, Histogram, LabelsOf } from "./metrics.ts";
 import { checkMembers, oneOf } from "./options.ts";
 import { contextOf, type PrometheusTinyShared } from "./prometheus_tiny.ts";
@@ -248,8 +241,9 @@ class Meters {
 function checkOptions(options: InstrumentOptions): void {
   checkMembers("instrument options", options, known);
   const { store, labels = {}, prefix = "", durationBuckets = [], sizeBuckets } = options;
-  const { validation } = contextOf(store);
-  checkMetricName(`${prefix}http_requests_total`, validation);
+  const context = contextOf(store);
+  const { validation } = context;
+  fullName(context.prefix, `${prefix}http_requests_total`, validation);
   oneOf("status", options.status, ["class", "code"]);
   checkBuckets(durationBuckets);
   if (sizeBuckets !== undefined && sizeBuckets !== false) checkBuckets(sizeBuckets);

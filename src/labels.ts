@@ -24,6 +24,11 @@ export type LabelPair = readonly [name: string, value: string];
 const legacyMetricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const legacyLabelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
+/** Whether a text that is not empty is a valid name of a metric. */
+export function isMetricName(name: string, validation: NameValidation): boolean {
+  return validation === "utf8" || legacyMetricName.test(name);
+}
+
 /**
  * Checks a metric's name.
  *
@@ -33,11 +38,22 @@ export function checkMetricName(name: unknown, validation: NameValidation): asse
   if (typeof name !== "string" || name === "") {
     throw new TypeError(`a metric's name must be a text that is not empty, not ${shown(name)}`);
   }
-  if (validation === "utf8" || legacyMetricName.test(name)) return;
+  if (isMetricName(name, validation)) return;
   throw new TypeError(
     `invalid metric name ${shown(name)}: only letters, digits, _ and : are allowed, and no digit ` +
       `first; nameValidation: "utf8" allows any name`,
   );
+}
+
+/**
+ * A metric's name as the store knows it: with the prefix before it.
+ *
+ * @throws {TypeError} if it is not valid
+ */
+export function fullName(prefix: string, name: unknown, validation: NameValidation): string {
+  const full = prefix === "" || typeof name !== "string" || name === "" ? name : prefix + name;
+  checkMetricName(full, validation);
+  return full;
 }
 
 /**

@@ -69,7 +69,7 @@ export interface HistogramOptions<L extends string> extends MetricOptions<L, His
 
 /** What all typed metrics can do; `C` is one series of it. */
 export interface Metric<L extends string, C> {
-  /** The metric's name. */
+  /** The metric's name, with the store's `prefix`. */
   readonly name: string;
 
   /**

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import {
   checkLabelName,
   compareBytes,
+  isMetricName,
   type LabelPair,
   type Labels,
   labelText,
@@ -103,6 +104,13 @@ export interface PrometheusTinySharedOptions {
   /** Labels that every series of this object gets. A call's own labels override them. */
   defaultLabels?: Labels;
   /**
+   * Put before every name that this object is given: with `"shop_"`, `inc("orders_total")` counts
+   * `shop_orders_total`. Objects with other prefixes, or none, see the same metrics.
+   *
+   * @default {""}
+   */
+  prefix?: string;
+  /**
    * The order of a histogram's buckets: by their bounds, as Prometheus wants it, or by their text, as
    * Prometheus::Tiny does it.
    *
@@ -160,6 +168,7 @@ export interface CheckedOptions {
   readonly store: StoreOptions;
   readonly defaults: readonly LabelPair[];
   readonly validation: NameValidation;
+  readonly prefix: string;
   readonly bucketOrder: BucketOrder;
   readonly collectTimeoutMs: number;
   readonly storeMetrics: boolean;
@@ -173,6 +182,7 @@ const known: { readonly [K in keyof Required<PrometheusTinySharedOptions>]: read
   initFile: ["boolean"],
   cacheArgs: ["object"],
   defaultLabels: ["object"],
+  prefix: ["string"],
   bucketOrder: ["string"],
   nameValidation: ["string"],
   storeMetrics: ["boolean"],
@@ -310,6 +320,13 @@ function defaultPairs(
   return pairs.sort(([a], [b]) => compareBytes(a, b));
 }
 
+function checkPrefix(prefix: string, validation: NameValidation): string {
+  if (prefix === "" || isMetricName(prefix, validation)) return prefix;
+  throw new TypeError(
+    `prefix must be what a metric's name may begin with, such as "shop_", not ${shown(prefix)}`,
+  );
+}
+
 /**
  * Checks the constructor's options.
  *
@@ -344,6 +361,7 @@ export function checkOptions(options: PrometheusTinySharedOptions): CheckedOptio
     },
     defaults: defaultPairs(options.defaultLabels ?? {}, validation, onWarning),
     validation,
+    prefix: checkPrefix(options.prefix ?? "", validation),
     bucketOrder: oneOf("bucketOrder", options.bucketOrder, ["numeric", "lexical"]),
     collectTimeoutMs: whole("collectTimeoutMs", options.collectTimeoutMs ?? 1000, 1, 600_000),
     storeMetrics: options.storeMetrics ?? false,

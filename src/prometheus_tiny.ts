@@ -17,7 +17,7 @@ import {
 import { type Declaration, Families } from "./families.ts";
 import { makeCounter, makeGauge, makeHistogram } from "./handles.ts";
 import { createHandler, type MetricsHandler } from "./http.ts";
-import { type Labels, shown } from "./labels.ts";
+import { fullName, type Labels, shown } from "./labels.ts";
 import type {
   Counter,
   CounterOptions,
@@ -100,11 +100,11 @@ export class PrometheusTinyShared implements Disposable {
    */
   constructor(options: PrometheusTinySharedOptions = {}) {
     const checked = checkOptions(options);
-    const { store, defaults, validation, bucketOrder, collectTimeoutMs } = checked;
+    const { store, defaults, validation, prefix, bucketOrder, collectTimeoutMs } = checked;
     this.#store = new Store(store);
     const families = new Families(this.#store, validation);
     const collectors = new Collectors(this.#store, families, collectTimeoutMs);
-    this.#context = { store: this.#store, families, collectors, defaults, validation };
+    this.#context = { store: this.#store, families, collectors, defaults, validation, prefix };
     this.#updates = new Updates(this.#context);
     this.#renderFlags = (bucketOrder === "lexical" ? native.Render.lexical : 0) |
       (checked.storeMetrics ? native.Render.store : 0) |
@@ -258,7 +258,8 @@ export class PrometheusTinyShared implements Disposable {
    * the store; `CLOSED`
    */
   declare(name: string, declaration: Declaration = {}): void {
-    this.#context.families.declare(name, declaration);
+    const { families, prefix, validation } = this.#context;
+    families.declare(fullName(prefix, name, validation), declaration);
     this.#updates.forget(name);
   }
 

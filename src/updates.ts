@@ -13,8 +13,8 @@ import type { Collectors } from "./collectors.ts";
 import { failures, StoreError } from "./errors.ts";
 import { defaultBuckets, type Families, type Family } from "./families.ts";
 import {
-  checkMetricName,
   compareBytes,
+  fullName,
   type LabelPair,
   labelPairs,
   type Labels,
@@ -32,6 +32,8 @@ export interface Context {
   readonly collectors: Collectors;
   readonly defaults: readonly LabelPair[];
   readonly validation: NameValidation;
+  /** Before every name. Paths are of names without it, families and series of names with it. */
+  readonly prefix: string;
 }
 
 /** An observation that must look its series up again. */
@@ -39,9 +41,12 @@ const again: ReadonlySet<number> = new Set([failures.MISMATCH[0], failures.STALE
 
 type MaybeLabels = Labels | null | undefined;
 
-/** A call's labels as pairs, and whether its path may be remembered: not if it was warned about. */
+/** A call's name and labels as the store knows them. */
 interface Resolved {
+  /** With the prefix. */
+  readonly full: string;
   readonly pairs: LabelPair[];
+  /** Whether the call's path may be remembered: not if it was warned about. */
   readonly silent: boolean;
 }
 
@@ -122,12 +127,13 @@ export class Updates {
   }
 
   #valueHandle(name: string, labels: MaybeLabels): number {
-    const { pairs, silent } = this.#resolve(name, labels);
-    const family = this.#context.families.find(name);
-    const isState = family !== undefined && this.#spreadEnum(name, pairs, family);
+    const { full, pairs, silent } = this.#resolve(name, labels);
+    const family = this.#context.families.find(full);
+    const isState = family !== undefined && this.#spreadEnum(full, pairs, family);
+    if (isState) this.#enums.forget(name);
     const handle = this.#store.seriesForUpdate(
       family?.kind ?? native.Kind.value,
-      seriesKey(name, pairs),
+      seriesKey(full, pairs),
       undefined,
       family?.maxSeries,
     );
@@ -146,9 +152,9 @@ export class Updates {
   }
 
   #observeSlowly(name: string, value: number, labels: MaybeLabels): void {
-    const { pairs, silent } = this.#resolve(name, labels);
-    const key = seriesKey(name, pairs, "le");
-    const observe = () => this.#observeFirst(name, key, value);
+    const { full, pairs, silent } = this.#resolve(name, labels);
+    const key = seriesKey(full, pairs, "le");
+    const observe = () => this.#observeFirst(key, value);
     let { handle, result } = observe();
     // Another worker declared it in between: once, since a declaration never changes. Or the room
     // of the series was given away.
@@ -157,7 +163,8 @@ export class Updates {
     this.#done(name, result);
   }
 
-  #observeFirst(name: string, key: native.SeriesKey, value: number) {
+  #observeFirst(key: native.SeriesKey, value: number) {
+    const { name } = key;
     const { families } = this.#context;
     const { attachment } = this.#store;
     const family = families.find(name);
@@ -178,7 +185,8 @@ export class Updates {
 
   enumSet(name: string, value: unknown, labels: MaybeLabels, timestamp: unknown): void {
     this.#store.requireOpen();
-    const family = this.#context.families.find(name);
+    const { families, prefix } = this.#context;
+    const family = families.find(prefix + name);
     if (family?.enumLabel === undefined) {
       throw new StoreError("NOT_FOUND", `enum not declared for '${name}'`);
     }
@@ -192,12 +200,13 @@ export class Updates {
 
   #enumHandle(name: string, labels: MaybeLabels, family: Family): number {
     const label = family.enumLabel!;
-    const { pairs, silent } = this.#resolve(name, labels, label);
+    const { full, pairs, silent } = this.#resolve(name, labels, label);
     const own = pairs.filter(([key]) => key !== label);
-    this.#gatherEnum(name, own, family);
+    this.#values.forget(name);
+    this.#gatherEnum(full, own, family);
     const handle = this.#store.seriesForUpdate(
       native.Kind.enum,
-      seriesKey(name, own, label),
+      seriesKey(full, own, label),
       undefined,
       family.maxSeries,
     );
@@ -210,31 +219,29 @@ export class Updates {
    * itself: then the lines become series of their own, so that the last write to each line is what
    * it shows. Says whether the pairs are such a line.
    */
-  #spreadEnum(name: string, pairs: readonly LabelPair[], family: Family): boolean {
+  #spreadEnum(full: string, pairs: readonly LabelPair[], family: Family): boolean {
     const { enumLabel: label, states, maxSeries } = family;
     const state = pairs.find(([key]) => key === label)?.[1];
     if (label === undefined || state === undefined || !states.has(state)) return false;
-    this.#enums.forget(name);
     const own = pairs.filter(([key]) => key !== label);
-    const whole = this.#store.existingSeries(native.Kind.enum, seriesKey(name, own, label));
+    const whole = this.#store.existingSeries(native.Kind.enum, seriesKey(full, own, label));
     const current = whole === undefined ? undefined : this.#store.value(whole);
     if (current === undefined) return true;
     for (const [value, index] of states) {
-      const key = seriesKey(name, withLabel(own, label, value));
+      const key = seriesKey(full, withLabel(own, label, value));
       const lookUp = () =>
         this.#store.seriesForUpdate(native.Kind.value, key, undefined, maxSeries);
       const one = index === current.value ? 1 : 0;
-      this.#done(name, this.#setKnown(native.NONE, lookUp, one, undefined));
+      this.#done(full, this.#setKnown(native.NONE, lookUp, one, undefined));
     }
     this.#store.remove(whole!);
     return true;
   }
 
   /** The opposite: `enumSet` takes the lines over that were updated by themselves. */
-  #gatherEnum(name: string, own: readonly LabelPair[], family: Family): void {
-    this.#values.forget(name);
+  #gatherEnum(full: string, own: readonly LabelPair[], family: Family): void {
     for (const value of family.states.keys()) {
-      const key = seriesKey(name, withLabel(own, family.enumLabel!, value));
+      const key = seriesKey(full, withLabel(own, family.enumLabel!, value));
       const line = this.#store.existingSeries(native.Kind.value, key);
       if (line !== undefined && this.#store.value(line) !== undefined) this.#store.remove(line);
     }
@@ -245,15 +252,15 @@ export class Updates {
   /** Without a warning about a label that is replaced anyway. */
   #resolve(name: string, labels: MaybeLabels, replaced?: string): Resolved {
     this.#store.requireOpen();
-    const { defaults, validation } = this.#context;
-    checkMetricName(name, validation);
+    const { defaults, validation, prefix } = this.#context;
+    const full = fullName(prefix, name, validation);
     let silent = true;
     const pairs = labelPairs(defaults, labels, validation, (label) => {
       if (label === replaced) return;
       silent = false;
       this.#store.warn(`label '${label}' has an undefined value, dropping it`);
     });
-    return { pairs, silent };
+    return { full, pairs, silent };
   }
 
   #amount(name: string, value: unknown): number {
