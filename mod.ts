@@ -54,9 +54,14 @@ export type {
   HistogramChild,
   HistogramOptions,
   HistogramValue,
+  Info,
+  InfoOptions,
   LabelsOf,
   Metric,
   MetricOptions,
+  StateSet,
+  StateSetChild,
+  StateSetOptions,
 } from "./src/metrics.ts";
 export type { NumberLike } from "./src/numbers.ts";
 export type { BucketOrder, CacheArgs, PrometheusTinySharedOptions } from "./src/options.ts";

@@ -42,6 +42,11 @@ export class Series {
     return this.#key.name;
   }
 
+  /** The whole series as it is printed. */
+  get printed(): string {
+    return this.#key.printed;
+  }
+
   /** Does an update that the fast way could not. Returns the handle to keep. */
   update(
     operation: (attachment: number, handle: number, value: number) => number,

@@ -36,7 +36,8 @@ import { Paths } from "./paths.ts";
 import { seconds } from "./timing.ts";
 import type { Context } from "./updates.ts";
 
-type AnyLabels = LabelsOf<string>;
+/** Labels whose names are checked when they are used. */
+export type AnyLabels = LabelsOf<string>;
 
 /** What a typed metric is made from. */
 export interface Plan<C> {
@@ -47,6 +48,10 @@ export interface Plan<C> {
   readonly kind: native.Kind;
   /** Of its series; a histogram's are its buckets, declared or default. */
   readonly bounds?: Float64Array<ArrayBuffer>;
+  /** The label that C adds to the lines of a series, unless its kind says it. */
+  readonly inserted?: string;
+  /** Whether a metric without labels has no series before its first update. */
+  readonly absent?: boolean;
   readonly child: (series: Series) => C;
   readonly collect: ((metric: never) => unknown) | undefined;
 }
@@ -79,9 +84,7 @@ export class LabelledMetric<C extends Removable> implements Metric<string, C> {
 
   /** A metric without labels exists, with 0. */
   #touchOwn(): void {
-    const { declaration: { mode } } = this.#plan;
-    // A worker that has nothing to say must not be the smallest, largest or last of all.
-    if (mode === undefined || mode.endsWith("sum")) this.#seriesOf({}).touch();
+    if (!this.#plan.absent) this.#seriesOf({}).touch();
   }
 
   labels(labels: AnyLabels): C {
@@ -137,10 +140,10 @@ export class LabelledMetric<C extends Removable> implements Metric<string, C> {
   }
 
   #seriesOf(labels: AnyLabels): Series {
-    const { context, name, kind } = this.#plan;
+    const { context, name, kind, inserted } = this.#plan;
     this.#checkLabels(labels);
     const pairs = labelPairs(context.defaults, labels, context.validation, () => {});
-    const key = seriesKey(name, pairs, insertedLabel(kind));
+    const key = seriesKey(name, pairs, inserted ?? insertedLabel(kind));
     const { maxSeries } = this.#plan.declaration;
     return new Series(context.store, kind, key, this.#bounds, maxSeries);
   }
@@ -160,7 +163,7 @@ export class LabelledMetric<C extends Removable> implements Metric<string, C> {
 }
 
 function checkLabelNames(
-  { context, name, labelNames, kind }: Plan<unknown>,
+  { context, name, labelNames, kind, inserted = insertedLabel(kind) }: Plan<unknown>,
 ): readonly string[] {
   if (labelNames === undefined) return [];
   if (!Array.isArray(labelNames)) {
@@ -171,9 +174,12 @@ function checkLabelNames(
     if (labelNames.indexOf(label) < index) {
       throw new TypeError(`labelNames of ${name} has ${shown(label)} twice`);
     }
-    if (label === insertedLabel(kind)) {
-      const of = label === "le" ? "buckets" : "quantiles";
-      throw new TypeError(`labelNames of ${name} has "${label}", which is the label of its ${of}`);
+    if (label === inserted) {
+      const of = { le: "buckets", quantile: "quantiles", other: "states" };
+      const what = of[insertedLabel(kind) ?? "other"];
+      throw new TypeError(
+        `labelNames of ${name} has "${label}", which is the label of its ${what}`,
+      );
     }
   }
   return [...labelNames];
@@ -277,7 +283,7 @@ export class HistogramMetric extends LabelledMetric<HistogramChild & Removable>
 }
 
 /** What a typed metric may be given. */
-interface Options extends FamilyDeclaration {
+export interface Options extends FamilyDeclaration {
   labelNames?: readonly string[];
   collect?: (metric: never) => unknown;
   ttl?: Duration;
@@ -311,6 +317,8 @@ export function makeGauge(context: Context, name: string, options: Options): Gau
   return new GaugeMetric({
     ...common(context, name, options, "gauge"),
     kind: gaugeKind(options.mode),
+    // A worker that has nothing to say must not be the smallest, largest or last of all.
+    absent: options.mode !== undefined && !options.mode.endsWith("sum"),
     child: (series) => new GaugeSeries(series),
   });
 }

@@ -267,3 +267,83 @@ export interface Histogram<L extends string = never> extends Metric<L, Histogram
   /** What a scrape would show now. Zeros if the series does not exist. */
   value(labels?: LabelsOf<L>): HistogramValue;
 }
+
+/** Options of an {@linkcode Info}. */
+export interface InfoOptions<L extends string> extends Omit<MetricOptions<L, Info<L>>, "unit"> {
+  /**
+   * Whether it leaves with the workers that have set it. Without, it stays until it is replaced or
+   * removed.
+   *
+   * @default {false}
+   */
+  live?: boolean;
+}
+
+/**
+ * What something is, such as a program's version: labels, and a value that is always 1. Each of these
+ * objects stands for one set of labels at a time.
+ */
+export interface Info<L extends string = never> {
+  /** The metric's name, which ends in `_info`, with the store's `prefix`. */
+  readonly name: string;
+
+  /**
+   * Says what it is now. What this object said before leaves the exposition; what other objects and
+   * workers say with other labels stays.
+   *
+   * @param labels a value for each of `labelNames`
+   * @throws {TypeError} if a label is missing or unexpected; what was said before stays
+   */
+  set(labels: LabelsOf<L>): void;
+
+  /** Takes what this object said out of the exposition. */
+  remove(): void;
+
+  /**
+   * Takes all sets of labels with these among them out of the exposition, whoever has said them.
+   *
+   * @param labels some of `labelNames`, with values
+   * @returns how many there were
+   * @throws {TypeError} if a label is none of `labelNames`
+   */
+  removeMatching(labels: Partial<LabelsOf<L>>): number;
+
+  /** Takes everything out of the exposition that anybody has said. */
+  reset(): void;
+}
+
+/** Options of a {@linkcode StateSet}. */
+export interface StateSetOptions<L extends string, S extends string>
+  extends Omit<MetricOptions<L, StateSet<L, S>>, "unit"> {
+  /** The states that it can be in, at least one. */
+  states: readonly S[];
+  /**
+   * The label that names the state. OpenMetrics wants the metric's name.
+   *
+   * @default {the metric's name}
+   */
+  label?: string;
+}
+
+/** One series of a {@linkcode StateSet}. */
+export interface StateSetChild<S extends string = string> {
+  /**
+   * Puts it into a state, for all workers: that one is 1, all others are 0.
+   *
+   * @throws {RangeError} if it is none of `states`; it stays as it was
+   */
+  set(state: S): void;
+  /** Its state; undefined if nobody has set one, or the series was removed. */
+  value(): S | undefined;
+}
+
+/** In which of a few states something is. */
+export interface StateSet<L extends string = never, S extends string = string>
+  extends Metric<L, StateSetChild<S>> {
+  /** Puts a state set without labels into a state. */
+  set(state: S): void;
+  /** Puts the series with these labels into a state. */
+  set(labels: LabelsOf<L>, state: S): void;
+  /** Its state; undefined if nobody has set one, or the series was removed. */
+  value(labels?: LabelsOf<L>): S | undefined;
+}

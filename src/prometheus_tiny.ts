@@ -25,10 +25,15 @@ import type {
   GaugeOptions,
   Histogram,
   HistogramOptions,
+  Info,
+  InfoOptions,
+  StateSet,
+  StateSetOptions,
 } from "./metrics.ts";
 import type { NumberLike } from "./numbers.ts";
 import { negotiate } from "./negotiation.ts";
 import { checkOptions, type PrometheusTinySharedOptions } from "./options.ts";
+import { infoName, makeInfo, makeStateSet } from "./states.ts";
 import { Store } from "./store.ts";
 import { makeSummary, type Summary, type SummaryOptions } from "./summaries.ts";
 import { type Context, Updates } from "./updates.ts";
@@ -467,6 +472,63 @@ export class PrometheusTinyShared implements Disposable {
     const summary = makeSummary(this.#context, name, options);
     this.#updates.forget(name);
     return summary;
+  }
+
+  /**
+   * What something is, as the labels of a metric that is always 1: the version of a program, or where
+   * it runs. The exposition has it from its first `set`.
+   *
+   * @param name the metric; `_info` is put behind it unless it ends so
+   * @param options its help, the names of its labels, and whether it leaves with its workers
+   * @throws {TypeError} if the name or an option is not valid
+   * @throws {StoreError} `MISMATCH` if it was declared differently; any limit of the store; `CLOSED`
+   *
+   * @example
+   * ```ts
+   * import { PrometheusTinyShared } from "prometheus-tiny-shared";
+   * import assert from "node:assert/strict";
+   *
+   * using prom = new PrometheusTinyShared();
+   * const build = prom.info("build", { labelNames: ["version", "commit"] });
+   * build.set({ version: "1.4.0", commit: "a1b2c3d" });
+   * assert.match(prom.format(), /build_info\{commit="a1b2c3d",version="1.4.0"\} 1\n/);
+   * ```
+   */
+  info<const L extends string = never>(name: string, options: InfoOptions<L> = {}): Info<L> {
+    const info = makeInfo(this.#context, name, options);
+    this.#updates.forget(infoName(name));
+    return info;
+  }
+
+  /**
+   * In which of a few states something is: a series for each state, of which one is 1. It exists from
+   * its first `set`, as only then its state is known.
+   *
+   * @param name the metric
+   * @param options its states, its help, and the names of its labels
+   * @throws {TypeError} if the name or an option is not valid
+   * @throws {StoreError} `MISMATCH` if it was declared differently; any limit of the store; `CLOSED`
+   *
+   * @example
+   * ```ts
+   * import { PrometheusTinyShared } from "prometheus-tiny-shared";
+   * import assert from "node:assert/strict";
+   *
+   * using prom = new PrometheusTinyShared();
+   * const job = prom.stateSet("job_state", { states: ["waiting", "running", "done"] });
+   * job.set("running");
+   * assert.equal(job.value(), "running");
+   * assert.match(prom.format(), /job_state\{job_state="running"\} 1\n/);
+   * assert.match(prom.format(), /job_state\{job_state="waiting"\} 0\n/);
+   * ```
+   */
+  stateSet<const L extends string = never, const S extends string = string>(
+    name: string,
+    options: StateSetOptions<L, S>,
+  ): StateSet<L, S> {
+    const stateSet = makeStateSet(this.#context, name, options);
+    this.#updates.forget(name);
+    return stateSet as StateSet<L, S>;
   }
 
   /**
