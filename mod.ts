@@ -66,6 +66,13 @@ export type {
 export type { NumberLike } from "./src/numbers.ts";
 export type { BucketOrder, CacheArgs, PrometheusTinySharedOptions } from "./src/options.ts";
 export { PrometheusTinyShared, sharedFile } from "./src/prometheus_tiny.ts";
+export {
+  type PushBody,
+  Pushgateway,
+  PushgatewayError,
+  type PushgatewayOptions,
+  type PushGroup,
+} from "./src/pushgateway.ts";
 export type { Routes } from "./src/routes.ts";
 export type { Serializer, SerializerPair } from "./src/serializers.ts";
 export type { EntryInfo, SetOptions } from "./src/set_options.ts";
