@@ -33,6 +33,11 @@ export type { FastMmapOptions, Key } from "./src/cache_options.ts";
 export type { CacheStatistics } from "./src/cache_statistics.ts";
 export type { Compressor, CompressorPair } from "./src/compressors.ts";
 export type { Duration } from "./src/durations.ts";
+export {
+  collectDefaultMetrics,
+  type DefaultMetrics,
+  type DefaultMetricsOptions,
+} from "./src/default_metrics.ts";
 export { StoreError } from "./src/errors.ts";
 export type { Exemplar } from "./src/exemplars.ts";
 export type { ExpireTime } from "./src/expiry.ts";
