@@ -8,7 +8,14 @@ import { exponentialBuckets } from "./buckets.ts";
 import { countedResponse } from "./counted_body.ts";
 import { checkBuckets } from "./families.ts";
 import { checkLabelName, checkLabels, fullName, type Labels, labelText, shown } from "./labels.ts";
-import type { Counter, GaugeChild, Histogram, LabelsOf } from "./metrics.ts";
+import type {
+  Counter,
+  CounterChild,
+  GaugeChild,
+  Histogram,
+  HistogramChild,
+  LabelsOf,
+} from "./metrics.ts";
 import { checkMembers, oneOf } from "./options.ts";
 import { contextOf, type PrometheusTinyShared } from "./prometheus_tiny.ts";
 import { methodLabel, routeFinder, type RouteOf, type Routes } from "./routes.ts";
@@ -148,8 +155,18 @@ export function instrument<Rest extends unknown[]>(
   };
 }
 
+/** The series of all requests with the same labels. */
+interface RequestSeries {
+  readonly requests: CounterChild;
+  readonly duration: HistogramChild;
+  readonly requestSize: HistogramChild | undefined;
+  readonly responseSize: HistogramChild | undefined;
+}
+
 /** The metrics of one instrumented handler. */
 class Meters {
+  /** By their labels, of which there are few. */
+  readonly #series = new Map<string, RequestSeries>();
   readonly #inFlight: GaugeChild;
   readonly #requests: Counter<string>;
   readonly #duration: Histogram<string>;
@@ -206,23 +223,36 @@ class Meters {
 
   start(request: Request): Measured {
     // At once: a server may refuse to tell once it has answered.
-    const labels = {
-      ...this.#common,
-      method: methodLabel(request.method),
-      ...this.#routeOf && { route: this.#routeOf(request) },
-    };
+    const method = methodLabel(request.method);
+    const route = this.#routeOf?.(request);
     const size = this.#sizes && requestSize(request);
     this.#safely(() => this.#inFlight.inc());
     return new Measured(request.method, (status, bytes, seconds) => {
-      const all = { ...labels, status: this.#statusLabel(status) } as LabelsOf<string>;
       this.#safely(() => this.#inFlight.dec());
       this.#safely(() => {
-        this.#requests.inc(all);
-        this.#duration.observe(all, seconds);
-        if (size !== undefined) this.#sizes?.request.observe(all, size);
-        this.#sizes?.response.observe(all, bytes);
+        const series = this.#seriesOf(method, route, this.#statusLabel(status));
+        series.requests.inc();
+        series.duration.observe(seconds);
+        if (size !== undefined) series.requestSize?.observe(size);
+        series.responseSize?.observe(bytes);
       });
     });
+  }
+
+  #seriesOf(method: string, route: string | undefined, status: string): RequestSeries {
+    const key = `${method} ${status} ${route}`;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    const own = route === undefined ? { method, status } : { method, route, status };
+    const labels = { ...this.#common, ...own } as LabelsOf<string>;
+    const series = {
+      requests: this.#requests.labels(labels),
+      duration: this.#duration.labels(labels),
+      requestSize: this.#sizes?.request.labels(labels),
+      responseSize: this.#sizes?.response.labels(labels),
+    };
+    this.#series.set(key, series);
+    return series;
   }
 
   /** Counting must not cost a request. */
