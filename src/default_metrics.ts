@@ -189,11 +189,11 @@ class WorkerMetrics {
   }
 
   #make(name: string, help: string, type: "counter" | "gauge", more: AnyLabels): GaugeChild {
-    const labels = { ...this.#labels, ...more, worker: Deno.pid };
+    const labels = { ...this.#labels, ...more };
     const labelNames = Object.keys(labels);
     const { GaugeSeries } = childClasses();
     const metric = new GaugeMetric({
-      ...common(this.#context, name, { help, labelNames, mode: "livesum" }, type),
+      ...common(this.#context, name, { help, labelNames, mode: "liveall" }, type),
       kind: native.Kind.live,
       absent: true,
       child: (series) => new GaugeSeries(series),
