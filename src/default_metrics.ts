@@ -21,7 +21,8 @@ export interface DefaultMetricsOptions {
   /** Further labels of every metric. */
   labels?: Labels;
   /**
-   * How often the values are renewed, in milliseconds, from 100 to 3600000.
+   * How often the values are renewed, in milliseconds, from 100 to 3600000. Those of the worker that
+   * answers a scrape are of the scrape's time.
    *
    * @default {5000}
    */
@@ -120,6 +121,7 @@ type Update = () => void;
 class Collector implements DefaultMetrics {
   readonly #lag = new EventLoopLag();
   readonly #stopTimer: () => void;
+  readonly #stopCollecting: () => void;
   readonly #updates: Update[];
 
   constructor(context: Context, options: DefaultMetricsOptions) {
@@ -136,6 +138,8 @@ class Collector implements DefaultMetrics {
       throw error;
     }
     this.#stopTimer = repeat(() => this.#updateOrStop(), intervalMs);
+    const { prefix, collectors } = context;
+    this.#stopCollecting = collectors.add(`${prefix}deno_version_info`, () => this.update());
   }
 
   update(): void {
@@ -153,6 +157,7 @@ class Collector implements DefaultMetrics {
 
   stop(): void {
     this.#stopTimer();
+    this.#stopCollecting();
     this.#lag.stop();
   }
 

@@ -16,7 +16,7 @@ export type PushBody =
 
 /** Options of {@linkcode Pushgateway}. */
 export interface PushgatewayOptions {
-  /** What to push: all metrics of this store. */
+  /** What to push: all metrics of this store, in text format 0.0.4. */
   store?: PrometheusTinyShared;
   /** What to push, made for each push. Instead of `store`. */
   body?: () => PushBody | Promise<PushBody>;
@@ -260,9 +260,9 @@ export class Pushgateway {
   }
 }
 
-function bodyOf(store: PrometheusTinyShared): () => PushBody {
+function bodyOf(store: PrometheusTinyShared): () => Promise<PushBody> {
   contextOf(store); // it is one
-  return () => store.format();
+  return () => store.exposition();
 }
 
 function gatewayUrl(url: string | URL): URL {

@@ -24,13 +24,15 @@ function open(options = {}) {
   return { prom, warnings, [Symbol.dispose]: () => prom.close() };
 }
 
+type Scraped = Pick<PrometheusTinyShared, "format">;
+
 /** The values of a metric's series, with their labels. */
-function samples(prom: PrometheusTinyShared, name: string): [labels: string, value: number][] {
+function samples(prom: Scraped, name: string): [labels: string, value: number][] {
   return [...prom.format().matchAll(new RegExp(`^${name}(\\{.*\\})? (.*)$`, "gm"))]
     .map(([, labels, value]) => [labels, Number(value)]);
 }
 
-function value(prom: PrometheusTinyShared, name: string): number {
+function value(prom: Scraped, name: string): number {
   const found = samples(prom, name);
   assert.equal(found.length, 1, `${name}: ${found.length} series`);
   return found[0][1];
@@ -39,7 +41,8 @@ function value(prom: PrometheusTinyShared, name: string): number {
 Deno.test("collectDefaultMetrics() tells about processor, memory, files and versions", () => {
   using t = open();
   using _metrics = collectDefaultMetrics(t.prom);
-  const { prom } = t;
+  const text = t.prom.format();
+  const prom = { format: () => text }; // all of one moment
   assert.deepEqual(t.warnings, []);
   const user = value(prom, "process_cpu_user_seconds_total");
   const system = value(prom, "process_cpu_system_seconds_total");
@@ -66,12 +69,15 @@ Deno.test({
   ignore: !isLinux,
   fn() {
     using t = open();
-    using metrics = collectDefaultMetrics(t.prom);
+    using metrics = collectDefaultMetrics(t.prom, { intervalMs: 3_600_000 });
     const before = value(t.prom, "process_open_fds");
     const files = Array.from({ length: 5 }, () => Deno.openSync("/dev/null"));
-    metrics.update();
-    assert.equal(value(t.prom, "process_open_fds"), before + 5);
+    assert.equal(value(t.prom, "process_open_fds"), before + 5); // as a scrape renews it
+    metrics.stop();
     for (const file of files) file.close();
+    assert.equal(value(t.prom, "process_open_fds"), before + 5);
+    metrics.update();
+    assert.equal(value(t.prom, "process_open_fds"), before);
     assert(value(t.prom, "process_max_fds") > before);
   },
 });
@@ -100,9 +106,12 @@ Deno.test("collectDefaultMetrics() tells what keeps timers waiting once it is kn
 });
 
 Deno.test("collectDefaultMetrics() renews the values until it is stopped", async () => {
-  using t = open();
+  using folder = temporaryFolder();
+  const filename = `${folder.path}/store`;
+  using t = open({ filename });
+  using other = new PrometheusTinyShared({ filename }); // whose scrapes renew nothing
   const metrics = collectDefaultMetrics(t.prom, { intervalMs: 100 });
-  const cpu = () => value(t.prom, "process_cpu_seconds_total");
+  const cpu = () => value(other, "process_cpu_seconds_total");
   const first = cpu();
   while (cpu() === first) await new Promise((resolve) => setTimeout(resolve, 1));
   assert(cpu() > first);

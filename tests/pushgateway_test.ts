@@ -157,6 +157,19 @@ Deno.test("Pushgateway pushes what a function makes, each time anew", async () =
   assert.equal(server.asked.length, 5);
 });
 
+Deno.test("Pushgateway waits for the store's collect callbacks", async () => {
+  await using server = standIn();
+  using prom = new PrometheusTinyShared();
+  prom.gauge("g", {
+    collect: async (g) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      g.set(7);
+    },
+  });
+  await new Pushgateway(server.url, { store: prom }).push({ job: "j" });
+  assert.match(text(server.asked[0].body), /^g 7$/m);
+});
+
 // ---- failures
 
 Deno.test("Pushgateway throws status and text of a refusal", async () => {
