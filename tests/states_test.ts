@@ -106,6 +106,24 @@ Deno.test("info() and stateSet() are brought up to date by their collect callbac
   assert.match(prom.format(), /^light\{light="on"\} 1$/m);
 });
 
+Deno.test("info() and stateSet() have their own types in OpenMetrics", async () => {
+  using prom = new PrometheusTinyShared({ prefix: "my_" });
+  prom.info("build", { help: "What runs.", labelNames: ["version"] }).set({ version: "1" });
+  prom.stateSet("job", { states: ["on", "off"] }).set("on");
+  const { body } = await prom.exposition({ accept: "application/openmetrics-text" });
+  assert.equal(
+    new TextDecoder().decode(body),
+    `# TYPE my_build info
+# HELP my_build What runs.
+my_build_info{version="1"} 1
+# TYPE my_job stateset
+my_job{my_job="off"} 0
+my_job{my_job="on"} 1
+# EOF
+`,
+  );
+});
+
 // ---- state sets
 
 Deno.test("stateSet() is a series for each state, named by the metric's own name", () => {
