@@ -2,6 +2,7 @@
 // purpose. A test for each fact.
 
 import assert from "node:assert/strict";
+import type { Key } from "../src/cache_options.ts";
 import { StoreError } from "../src/errors.ts";
 import { FastMmap } from "../src/fast_mmap.ts";
 import type { SetOptions } from "../src/set_options.ts";
@@ -250,4 +251,66 @@ Deno.test("clear drops dirty entries, purge expired ones, empty writes back", ()
   assert.deepEqual(cache.getKeys(), ["live"]);
   cache.clear();
   assert.deepEqual([calls.take(), cache.getKeys()], [[], []]);
+});
+
+/** The shape that is promised; that it compiles is the test. */
+interface Shape<V> extends Iterable<Key>, Disposable {
+  get(key: Key, info?: { modseq?: number | bigint; expireOn?: number }): V | undefined;
+  set(
+    key: Key,
+    value: V | undefined,
+    options?: number | string | {
+      expireTime?: number | string;
+      expireOn?: number;
+      modseq?: number | bigint;
+    },
+  ): boolean;
+  getAndSet(
+    key: Key,
+    fn: (
+      key: Key,
+      value: V | undefined,
+      info: { expireOn?: number; modseq?: number | bigint },
+    ) => [value: V | undefined, options?: { expireOn?: number }] | undefined,
+  ): [value: V | undefined, stored: boolean];
+  getAndRemove(key: Key): [value: V | undefined, removed: boolean];
+  remove(key: Key, options?: { modseq?: number | bigint }): boolean;
+  exists(key: Key): boolean;
+  expire(key: Key): boolean;
+  clear(): void;
+  purge(): void;
+  empty(onlyExpired?: boolean): void;
+  getKeys(): Key[];
+  getKeys(mode: 1): {
+    key: Key;
+    lastAccess: number;
+    expireOn: number;
+    flags: number;
+    modseq?: number | bigint;
+  }[];
+  getKeys(mode: 2): { key: Key; value: V | undefined; lastAccess: number }[];
+  keys(): IterableIterator<Key>;
+  multiGet(pageKey: Key, keys: Key[]): Map<Key, V>;
+  multiGet(keys: Key[]): Map<Key, V>;
+  multiSet(pageKey: Key, entries: Map<Key, V> | Record<string, V>, options?: string): boolean;
+  multiSet(entries: Map<Key, V>, options?: { expireOn?: number }): number;
+  getStatistics(clear?: boolean): { readonly reads: number; readonly hits: number };
+  readonly shareFile: string;
+  readonly numPages: number;
+  readonly pageSize: number;
+  readonly cacheSize: number;
+  close(): void;
+}
+
+Deno.test("the TypeScript shape is as promised, and its members cannot be assigned to", () => {
+  using cache: Shape<string> = textCache({ numPages: 3, pageSize: 4096 });
+  assert.deepEqual([cache.numPages, cache.pageSize, cache.cacheSize], [3, 4096, 12288]);
+  for (const name of ["shareFile", "numPages", "pageSize", "cacheSize"]) {
+    assert.throws(() => Object.assign(cache, { [name]: 1 }), TypeError);
+  }
+  cache.set("key", "value");
+  assert.deepEqual([[...cache], [...cache.keys()]], [["key"], ["key"]]);
+  assert.deepEqual(cache.multiGet([]), new Map());
+  assert.equal(cache.multiSet(new Map()), 0);
+  assert.equal(cache.multiSet("page", new Map()), true);
 });
