@@ -59,7 +59,7 @@ static model_series *model_find(const model_series *wanted) {
 /* What the header promises to refuse is refused, and nothing else but for lack of room. */
 static bool must_refuse(const pts_series_key *key) {
   bool bounded = key->kind == PTS_KIND_HISTOGRAM || key->kind == PTS_KIND_SUMMARY;
-  bool unknown = key->kind < PTS_KIND_VALUE || (key->kind > PTS_KIND_LIVE && !bounded);
+  bool unknown = key->kind < PTS_KIND_VALUE || key->kind > PTS_KIND_SUMMARY;
   return unknown || key->name_length == 0 || key->series_length < key->name_length ||
          (uint64_t)key->insert_at + key->replaces > key->series_length ||
          (key->bound_count && !bounded);
