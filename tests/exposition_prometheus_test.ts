@@ -77,3 +77,53 @@ for (const [name, enabled] of Object.entries(features)) {
     },
   });
 }
+
+interface StoredExemplar {
+  readonly labels: Record<string, string>;
+  readonly value: string;
+  readonly timestamp: number;
+}
+
+interface FoundSeries {
+  readonly seriesLabels: Record<string, string>;
+  readonly exemplars: StoredExemplar[];
+}
+
+type FoundExemplar = StoredExemplar & Pick<FoundSeries, "seriesLabels">;
+
+Deno.test({
+  name: `Prometheus keeps exemplars, and finds them again${skipped}`,
+  ignore: missing !== "",
+  async fn() {
+    using prom = new PrometheusTinyShared();
+    const jobs = prom.counter("jobs_total", { labelNames: ["queue"] });
+    jobs.inc({ queue: "a" }, 2, { trace_id: "counted" });
+    const wait = prom.histogram("wait_seconds", { buckets: [1, 2] });
+    wait.observe(1.5, { trace_id: 'w"\\,', span_id: "7" });
+    const { server } = serve(prom);
+    const targets = [{ name: "own", port: server.addr.port, path: "/own" }];
+    await using prometheus = await Prometheus.start(targets, ["exemplar-storage"]);
+    const now = Date.now() / 1000;
+    const range = { start: String(now - 600), end: String(now + 600) };
+    const find = async (query: string): Promise<FoundExemplar[]> => {
+      const found: FoundSeries[] = await prometheus.get("query_exemplars", { query, ...range });
+      return found.flatMap(({ seriesLabels, exemplars }) =>
+        exemplars.map((exemplar) => ({ seriesLabels, ...exemplar }))
+      );
+    };
+    await prometheus.until(
+      "an exemplar",
+      async () => (await find("wait_seconds_bucket")).length > 0,
+    );
+    const [counted] = await find("jobs_total");
+    assert.deepEqual(counted.labels, { trace_id: "counted" });
+    assert.equal(counted.value, "2");
+    assert.equal(counted.seriesLabels.queue, "a");
+    const [waited] = await find("wait_seconds_bucket");
+    assert.deepEqual(waited.labels, { trace_id: 'w"\\,', span_id: "7" });
+    assert.equal(waited.value, "1.5");
+    assert.equal(waited.seriesLabels.le, "2.0");
+    assert(Math.abs(waited.timestamp - now) < 60);
+    await server.shutdown();
+  },
+});

@@ -165,6 +165,75 @@ Deno.test("OpenMetrics: _created stands with its series and has its time", async
   for (const time of times) assert(time >= before - 60 && time <= Date.now() / 1000 + 1, `${time}`);
 });
 
+/** Takes the times off exemplars, which are those of their updates. */
+function timeless(shown: string[], from: number): string[] {
+  return shown.map((line) =>
+    line.replace(/( # \{.*\} \S+) (\S+)$/, (_, exemplar, time) => {
+      assert(Number(time) >= from / 1000 && Number(time) <= Date.now() / 1000, line);
+      return exemplar;
+    })
+  );
+}
+
+Deno.test("OpenMetrics: counters and buckets show their last exemplars, the text format none", async () => {
+  using prom = bare();
+  const from = Date.now();
+  const jobs = prom.counter("jobs", { labelNames: ["queue"] });
+  jobs.inc({ queue: "a" }, 2, { trace_id: "first" });
+  jobs.inc({ queue: "a" }, 3, { trace_id: 'x"\\y', span: 1 });
+  jobs.inc({ queue: "a" });
+  jobs.inc({ queue: "b" });
+  const wait = prom.histogram("wait", { buckets: [1, 2] });
+  wait.observe(0.5);
+  wait.observe(1.5, { trace_id: "é" });
+  wait.observe(7, { trace_id: "z" });
+  assert.deepEqual(timeless(await lines(prom, openMetrics), from), [
+    "# TYPE jobs counter",
+    'jobs_total{queue="a"} 6 # {trace_id="x\\"\\\\y",span="1"} 3',
+    'jobs_total{queue="b"} 1',
+    "# TYPE wait histogram",
+    'wait_bucket{le="1.0"} 1',
+    'wait_bucket{le="2.0"} 2 # {trace_id="é"} 1.5',
+    'wait_bucket{le="+Inf"} 3 # {trace_id="z"} 7',
+    "wait_count 3",
+    "wait_sum 9",
+    "# EOF",
+  ]);
+  for (const line of await lines(prom)) assert(line.startsWith("#") || !line.includes("#"), line);
+  jobs.remove({ queue: "a" });
+  jobs.inc({ queue: "a" });
+  assert((await lines(prom, openMetrics)).includes('jobs_total{queue="a"} 1'));
+});
+
+Deno.test("A gauge of all workers has a line for each, in order among other labels", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    using one = bare({ filename: file, initFile: true });
+    using two = bare({ filename: file });
+    for (const [value, prom] of [one, two].entries()) {
+      const level = prom.gauge("level", { mode: "all", labelNames: ["zone", "area"] });
+      level.set({ zone: "z", area: "a" }, value);
+      prom.gauge("own", { mode: "liveall", labelNames: ["worker"] }).set({ worker: "x" }, value);
+      prom.gauge("plain", { mode: "all" }).set(value);
+    }
+    const shown = [
+      "# TYPE level gauge",
+      'level{area="a",worker="1",zone="z"} 0',
+      'level{area="a",worker="2",zone="z"} 1',
+      "# TYPE own gauge",
+      'own{worker="1"} 0',
+      'own{worker="2"} 1',
+      "# TYPE plain gauge",
+      'plain{worker="1"} 0',
+      'plain{worker="2"} 1',
+    ];
+    assert.deepEqual(await lines(one), shown);
+    assert.deepEqual(await lines(two, openMetrics), [...shown, "# EOF"]);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("OpenMetrics: info and state sets, which are gauges in the text format", async () => {
   using prom = bare();
   prom.declare("build_info", { help: "Build.", type: "info" });

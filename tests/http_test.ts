@@ -130,6 +130,53 @@ Deno.test("handler() works behind Deno.serve", async () => {
   assert.equal(await head.text(), "");
 });
 
+Deno.test("handler() answers in the format that Accept asks for", async () => {
+  using prom = new PrometheusTinyShared({ nameValidation: "utf8", created: false });
+  prom.declare("a_total", { type: "counter" });
+  prom.inc("a_total");
+  prom.set("b.b", 1);
+  const text = "# TYPE a_total counter\na_total 1\n";
+  const table = [
+    ["text/plain;version=0.0.4", "text/plain; version=0.0.4; charset=utf-8", `${text}b_b 1\n`],
+    [
+      "text/plain;version=1.0.0;escaping=allow-utf-8",
+      "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+      `${text}{"b.b"} 1\n`,
+    ],
+    [
+      "application/openmetrics-text;version=1.0.0",
+      "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+      "# TYPE a counter\na_total 1\nb_b 1\n# EOF\n",
+    ],
+  ];
+  for (const [accept, type, body] of table) {
+    for (const method of ["GET", "HEAD"]) {
+      const response = await get(prom, { method, headers: { accept } });
+      assert.equal(response.headers.get("content-type"), type);
+      assert.equal(response.headers.get("vary"), "Accept, Accept-Encoding");
+      assert.equal(response.headers.get("content-length"), String(body.length));
+      assert.equal(await response.text(), method === "GET" ? body : "");
+    }
+  }
+});
+
+Deno.test("handler() prints only what name[] asks for, of a small store and of a large one", async () => {
+  for (const series of [3, 12_000]) {
+    using prom = filled(series);
+    prom.inc("b_total");
+    prom.inc("c_c_total");
+    const at = async (query: string) => {
+      const response = await prom.handler()(new Request(`${url}?${query}`));
+      return await response.text();
+    };
+    assert.equal(await at("name[]=b_total"), "b_total 1\n");
+    assert.equal(await at("name%5B%5D=c_c_total&x=1&name[]=b_total"), "b_total 1\nc_c_total 1\n");
+    assert.equal(await at("name[]=nothing"), "");
+    assert.equal(await at("other=b_total"), prom.format());
+    assert.equal(await at(""), prom.format());
+  }
+});
+
 Deno.test("acceptsGzip() understands Accept-Encoding", () => {
   const yes = [
     "gzip",
@@ -139,8 +186,14 @@ Deno.test("acceptsGzip() understands Accept-Encoding", () => {
     "*",
     "deflate, *;q=0.1",
     "gzip ; q=1.000",
+    "gzip;q=0.5, identity;q=0.5",
+    "identity;q=0.2, *;q=0.3",
   ];
-  const no = [null, "", "br", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "identity", "gzip;q=x"];
+  const no = [null, "", "br", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "identity", "gzip;q=x"]
+    .concat([
+      "gzip;q=0.4, identity",
+      "identity;q=0.5, *;q=0.1",
+    ]);
   for (const text of yes) assert.equal(acceptsGzip(text), true, text);
   for (const text of no) assert.equal(acceptsGzip(text), false, String(text));
 });
