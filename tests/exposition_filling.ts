@@ -24,4 +24,11 @@ export function fillLint(prom: PrometheusTinyShared): void {
   prom.declare("fill_mode", { help: "Mode.", type: "stateset", enum: "fill_mode", enumValues });
   prom.enumSet("fill_mode", "busy", { part: "a" });
   prom.enumSet("fill_mode", "idle", { part: "b" });
+  const summary = prom.summary("fill_size_bytes", {
+    help: "Size.",
+    unit: "bytes",
+    labelNames: ["kind"],
+    quantiles: [0, 0.5, 0.99, 1],
+  });
+  for (const size of [1, 2, 3]) summary.observe({ kind: "k" }, size);
 }

@@ -234,6 +234,59 @@ Deno.test("A gauge of all workers has a line for each, in order among other labe
   }
 });
 
+Deno.test("Summaries: quantiles, count and sum; in OpenMetrics series by series", async () => {
+  using prom = bare();
+  const took = prom.summary("took_seconds", {
+    help: "Took.",
+    unit: "seconds",
+    labelNames: ["zone", "area"],
+    quantiles: [0, 0.5, 1],
+  });
+  for (const value of [1, 2, 3]) took.observe({ zone: "z", area: "a" }, value);
+  took.observe({ zone: "y", area: "b" }, -5);
+  assert.deepEqual(await lines(prom), [
+    "# HELP took_seconds Took.",
+    "# TYPE took_seconds summary",
+    'took_seconds{area="a",quantile="0",zone="z"} 1',
+    'took_seconds{area="a",quantile="0.5",zone="z"} 2',
+    'took_seconds{area="a",quantile="1",zone="z"} 3',
+    'took_seconds{area="b",quantile="0",zone="y"} -5',
+    'took_seconds{area="b",quantile="0.5",zone="y"} -5',
+    'took_seconds{area="b",quantile="1",zone="y"} -5',
+    'took_seconds_count{area="a",zone="z"} 3',
+    'took_seconds_count{area="b",zone="y"} 1',
+    'took_seconds_sum{area="a",zone="z"} 6',
+    'took_seconds_sum{area="b",zone="y"} -5',
+  ]);
+  // OpenMetrics has no negative quantiles, and no sum that can fall.
+  assert.deepEqual(await lines(prom, openMetrics), [
+    "# TYPE took_seconds summary",
+    "# UNIT took_seconds seconds",
+    "# HELP took_seconds Took.",
+    'took_seconds{area="a",quantile="0.0",zone="z"} 1',
+    'took_seconds{area="a",quantile="0.5",zone="z"} 2',
+    'took_seconds{area="a",quantile="1.0",zone="z"} 3',
+    'took_seconds_count{area="a",zone="z"} 3',
+    'took_seconds_sum{area="a",zone="z"} 6',
+    'took_seconds_count{area="b",zone="y"} 1',
+    "# EOF",
+  ]);
+});
+
+Deno.test("Summaries whose names are taken lose their type and no line", async () => {
+  using prom = bare();
+  prom.summary("s", { quantiles: [0.5] }).observe(1);
+  prom.set("s_count", 7, { a: 1 });
+  assert.deepEqual(await lines(prom, openMetrics), [
+    "# TYPE s unknown",
+    's{quantile="0.5"} 1',
+    "s_count 1",
+    's_count{a="1"} 7',
+    "s_sum 1",
+    "# EOF",
+  ]);
+});
+
 Deno.test("OpenMetrics: info and state sets, which are gauges in the text format", async () => {
   using prom = bare();
   prom.declare("build_info", { help: "Build.", type: "info" });
