@@ -105,14 +105,16 @@ pts_text pts_suffix_of_value(pts_suffix suffix) {
   return pts_text_of(texts[suffix]);
 }
 
-static uint32_t kind_of_first(const pts_render *r, const pts_order_family *family, uint32_t at) {
+static uint32_t kind_at(const pts_render *r, const pts_order_family *family, uint32_t at) {
   const pts_record *record = pts_record_at(r->a, r->order->series[family->first + at]);
   return record ? record->kind : 0;
 }
 
-static bool only_enums(const pts_render *r, const pts_order_family *family) {
-  for (uint32_t i = 0; i < family->values; i++)
-    if (kind_of_first(r, family, i) != PTS_KIND_ENUM) return false;
+/* Whether all series from one place of the family's to another are of a kind. */
+static bool only(const pts_render *r, const pts_order_family *family, uint32_t from, uint32_t to,
+                 uint32_t kind) {
+  for (uint32_t i = from; i < to; i++)
+    if (kind_at(r, family, i) != kind) return false;
   return true;
 }
 
@@ -120,12 +122,15 @@ static bool only_enums(const pts_render *r, const pts_order_family *family) {
 static char suitable_type(const pts_render *r, uint32_t f, char declared) {
   const pts_order_family *family = &r->order->families[f];
   if (family->histograms == 0) {
-    if (declared == 'e') return only_enums(r, family) ? 'e' : 'g';
+    if (declared == 'e') return only(r, family, 0, family->values, PTS_KIND_ENUM) ? 'e' : 'g';
     return (declared == 'h' || declared == 's') && family->values ? 'u' : declared;
   }
-  char found = kind_of_first(r, family, family->values) == PTS_KIND_SUMMARY ? 's' : 'h';
+  char found = kind_at(r, family, family->values) == PTS_KIND_SUMMARY ? 's' : 'h';
   bool pure = family->values == 0 && !family->tangled;
   if (declared == '-') return pure ? found : '-';
+  /* Only a declaration makes summaries, and their family may have had histograms before it. */
+  if (declared == 's')
+    pure = pure && only(r, family, 0, family->histograms, PTS_KIND_SUMMARY);
   if (declared == 'h' || declared == 's') return pure && declared == found ? found : 'u';
   return declared == 'g' ? 'g' : 'u'; /* values beside histograms */
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 // deno-lint-ignore no-import-prefix -- for tests only: the module itself has no dependencies
 import fc from "npm:fast-check@4.10.2";
-import { PrometheusTinyShared } from "../mod.ts";
+import { type Labels, PrometheusTinyShared } from "../mod.ts";
 import {
   type Family,
   type Kind,
@@ -114,7 +114,12 @@ test("client_python finds exemplars where they are", noPython, async () => {
 
 type Step =
   | { do: "declare"; name: string; type: string }
-  | { do: "inc" | "observe" | "enumSet"; name: string; label: string | undefined; value: number };
+  | {
+    do: "inc" | "observe" | "summarise" | "enumSet";
+    name: string;
+    label: string | undefined;
+    value: number;
+  };
 
 const names = [
   "a",
@@ -146,12 +151,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
   }),
   fc.record({
-    do: fc.constantFrom("inc" as const, "observe" as const, "enumSet" as const),
+    do: fc.constantFrom(
+      "inc" as const,
+      "observe" as const,
+      "summarise" as const,
+      "enumSet" as const,
+    ),
     name: fc.constantFrom(...names),
     label: fc.constantFrom(...labels),
     value: fc.integer({ min: 0, max: 12 }),
   }),
 );
+
+function summarise(prom: PrometheusTinyShared, name: string, own: Labels, value: number): void {
+  const labelNames = Object.keys(own);
+  if (labelNames.includes("quantile")) return; // is refused
+  if (/_(sum|count|bucket)$/.test(name)) return; // beside a histogram without it: no parser takes that
+  prom.summary(name, { labelNames, help: "H.", quantiles: [0.5, 1] }).observe(own as never, value);
+}
 
 function take(prom: PrometheusTinyShared, step: Step): void {
   try {
@@ -167,6 +184,7 @@ function take(prom: PrometheusTinyShared, step: Step): void {
     }
     const own = step.label === undefined ? {} : { [step.label]: `${step.value % 3}` };
     if (step.do === "inc") prom.add(step.name, step.value, own);
+    else if (step.do === "summarise") summarise(prom, step.name, own, step.value);
     else if (step.do === "observe") prom.histogramObserve(step.name, step.value, own);
     else prom.enumSet(step.name, step.value % 2 ? "on" : "off", own);
   } catch (error) {

@@ -132,6 +132,13 @@ static void fill_with_everything(int32_t a) {
   help_declare(a, "unused", "{}", "", "# TYPE unused counter\n");
   help_declare_type(a, "jobs_total", 'c', "# TYPE jobs_total counter\n", "# TYPE jobs counter\n");
   help_declare_type(a, "runs", 'c', "# HELP runs R.\n", "# TYPE runs counter\n# HELP runs R.\n");
+  static const double window[] = {0, 5, 0.5, 0.99};
+  help_declare_type(a, "took", 's', "# TYPE took summary\n", "# TYPE took summary\n");
+  for (int i = 0; i < 2; i++) {
+    snprintf(printed, sizeof printed, "took{n=\"%d\"}", i);
+    int32_t h = help_summary(a, printed, window, 4);
+    CHECK_EQUAL(pts_observe_at((uint32_t)a, (uint32_t)h, i, 1000), 0);
+  }
   for (int i = 0; i < 20; i++) {
     snprintf(printed, sizeof printed, "hist{path=\"/%d\"}", i % 10);
     int32_t h = help_histogram(a, printed, bounds, i % 2 ? 4 : 3);
