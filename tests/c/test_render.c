@@ -270,7 +270,7 @@ static void only_wanted_names_are_printed(void) {
   const char *path = in_folder("only");
   int32_t a = help_open(path, 0);
   fill_with_everything(a);
-  static const uint32_t lengths[] = {6, 10, 3};
+  static const uint32_t lengths[] = {6, 10, 1};
   const uint8_t *names = (const uint8_t *)"unusedhist_counts";
   uint8_t buffer[65536];
   int32_t r = pts_render_open((uint32_t)a, 0, 0);
