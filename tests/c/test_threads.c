@@ -34,8 +34,11 @@ static void expect(worker *w, int32_t code) {
 
 /* In one scrape count, sum and +Inf bucket agree, since every observation is 1. */
 static void look_at_scrape(worker *w, int32_t a) {
+  static const uint32_t flags[] = {
+      0, PTS_RENDER_LEXICAL,
+      PTS_RENDER_OPENMETRICS | PTS_RENDER_CREATED | PTS_RENDER_ESCAPE_UNDERSCORES};
   int32_t code;
-  char *text = help_render(a, w->number % 2, 256, &code);
+  char *text = help_render(a, flags[w->number % 3], 256, &code);
   expect(w, code);
   if (!text) return;
   const char *bucket = strstr(text, "exact_histogram_bucket{le=\"+Inf\"} ");
