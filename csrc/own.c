@@ -128,19 +128,34 @@ static void read_last_render(const pts_render *r, pts_own *own) {
   }
 }
 
-/* The cache's header, if the file has one; as it says, for people to read. */
+static bool is_within(uint64_t offset, uint64_t size) {
+  return offset % PTS_ALIGN == 0 && offset <= size && size - offset >= sizeof(pts_cache_header);
+}
+
+static void read_cache_header(const uint8_t *base, uint64_t offset, pts_own *own) {
+  const pts_cache_header *cache = (const void *)(base + offset);
+  own->values[CACHE_PAGES][0] = pts_load_relaxed_u32(&cache->num_pages);
+  own->values[CACHE_PAGE_BYTES][0] = pts_load_relaxed_u32(&cache->page_size);
+}
+
+/* The cache's geometry, if the file has one; as it says, for people to read. A cache that was added after
+ * this store was opened lies behind our mapping: then the file is mapped for a moment as it is now. */
 static bool read_cache(const pts_render *r, pts_own *own) {
   const pts_mapping *mapping = r->a->session.store.mapping;
   const pts_section *section =
       &((const pts_superblock *)(const void *)mapping->base)->sections[PTS_SECTION_CACHE];
   if (pts_load_acquire_u64(&section->ready) != PTS_READY) return false;
   uint64_t offset = pts_load_relaxed_u64(&section->offset);
-  if (offset % PTS_ALIGN != 0 || offset > mapping->size ||
-      mapping->size - offset < sizeof(pts_cache_header))
-    return false;
-  const pts_cache_header *cache = (const void *)(mapping->base + offset);
-  own->values[CACHE_PAGES][0] = pts_load_relaxed_u32(&cache->num_pages);
-  own->values[CACHE_PAGE_BYTES][0] = pts_load_relaxed_u32(&cache->page_size);
+  if (is_within(offset, mapping->size)) {
+    read_cache_header(mapping->base, offset, own);
+    return true;
+  }
+  pts_file_id id;
+  void *base;
+  if (pts_os_identify(mapping->fd, &id) != 0 || !is_within(offset, id.size)) return false;
+  if (pts_os_map(mapping->fd, id.size, &base) != 0) return false;
+  read_cache_header(base, offset, own);
+  pts_os_unmap(base, id.size);
   return true;
 }
 

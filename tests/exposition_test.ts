@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Exposition, PrometheusTinyShared } from "../mod.ts";
+import { type Exposition, FastMmap, PrometheusTinyShared } from "../mod.ts";
 
 const openMetrics = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8";
 
@@ -554,6 +554,24 @@ Deno.test("storeMetrics shows how the store is, in order among the others", asyn
   assert(next.get("prometheus_tiny_last_render_seconds")! > 0);
   assert(next.get("prometheus_tiny_last_render_seconds")! < 10);
   for (const line of await lines(prom, openMetrics)) assert(!line.startsWith("# UNIT a"), line);
+});
+
+Deno.test("storeMetrics shows the pages of a cache in the same file", async () => {
+  const filename = await Deno.makeTempFile();
+  try {
+    using prom = bare({ filename, initFile: true, storeMetrics: true });
+    using _cache = new FastMmap({
+      shareFile: filename,
+      initFile: false,
+      numPages: 7,
+      pageSize: "8k",
+    });
+    const shown = own(await lines(prom));
+    assert.equal(shown.get("prometheus_tiny_cache_pages"), 7);
+    assert.equal(shown.get("prometheus_tiny_cache_page_bytes"), 8192);
+  } finally {
+    await Deno.remove(filename);
+  }
 });
 
 Deno.test("Without storeMetrics only what went wrong is shown", async () => {

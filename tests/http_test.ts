@@ -160,6 +160,20 @@ Deno.test("handler() answers in the format that Accept asks for", async () => {
   }
 });
 
+Deno.test("handler() sends the OpenMetrics of a large store in parts, to its last line", async () => {
+  using prom = filled(12_000);
+  const accept = "application/openmetrics-text;version=1.0.0";
+  const { body } = await prom.exposition({ accept });
+  const text = new TextDecoder().decode(body);
+  assert(text.endsWith("\n# EOF\n"));
+  const plain = await get(prom, { headers: { accept } });
+  assert.equal(plain.headers.get("content-length"), null);
+  assert.equal(await plain.text(), text);
+  const gzip = await get(prom, { headers: { accept, "accept-encoding": "gzip" } });
+  const compressed = new Uint8Array(await gzip.arrayBuffer());
+  assert.equal(new TextDecoder().decode(gunzipSync(compressed)), text);
+});
+
 Deno.test("handler() prints only what name[] asks for, of a small store and of a large one", async () => {
   for (const series of [3, 12_000]) {
     using prom = filled(series);
