@@ -11,7 +11,7 @@
  *   observe.c     observe
  *   worker_gauge.c  gauges with a value for each worker
  *   exemplar.c    exemplars
- *   summary.c     summaries, all of them; digest.c their arithmetic
+ *   summary.c     summaries: buffers, windows, digests; summary_read.c reads them, digest.c is their arithmetic
  *   reading.c     what a series is worth, over all shards
  *   order.c       families and series in the order of the exposition
  *   render.c      the text

@@ -196,6 +196,7 @@ static int read_once(pts_attachment *a, pts_view *view, const pts_record *record
 int pts_read_value(pts_attachment *a, pts_view *view, const pts_record *record, const pts_traits *traits,
                    pts_reading *out) {
   int found = 0;
+  if (pts_kind_has_bounds(record->kind)) return 0; /* no one value */
   for (uint32_t i = 0; i < TRIES; i++) {
     uint64_t head = pts_load_acquire_u64(&record->head);
     uint64_t generation = pts_load_acquire_u64(a->generation);

@@ -1,7 +1,8 @@
 /*
  * summary.h: summaries, which are count, sum and quantiles of what was observed.
  *
- * layout.h draws a block; summary.c says why it is right after every single store.
+ * layout.h draws a block; summary.c writes it and says why it is right after every single store;
+ * summary_read.c asks all shards; summary_block.h is what both know of a block.
  */
 #ifndef PTS_SUMMARY_H
 #define PTS_SUMMARY_H
@@ -18,7 +19,7 @@ uint32_t pts_summary_words(const double *bounds);
 /* Whether a block may have so many. */
 bool pts_summary_words_hold(uint32_t words);
 
-static inline uint32_t pts_summary_frame_at(uint64_t p) {
+static inline uint32_t pts_summary_newest_at(uint64_t p) {
   return PTS_CELL_SUMMARY_FRAMES + ((uint32_t)(p >> 8) & 0xffu) * PTS_FRAME_WORDS;
 }
 /* Whether a window that began then is still the newest. Without a window one lasts for ever. */
@@ -40,7 +41,7 @@ static inline int32_t pts_summary_observe(uint64_t *block, uint32_t words, const
   uint64_t p = pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_P]);
   uint64_t *filled = &block[PTS_CELL_SUMMARY_FILLED + (p & 1)];
   uint64_t count = pts_load_relaxed_u64(filled);
-  uint32_t frame = pts_summary_frame_at(p);
+  uint32_t frame = pts_summary_newest_at(p);
   if (PTS_UNLIKELY(frame + PTS_FRAME_WORDS > words)) return PTS_E_DAMAGED;
   double begin = pts_double_of(pts_load_relaxed_u64(&block[frame + PTS_FRAME_BEGIN]));
   if (PTS_UNLIKELY(count >= PTS_SUMMARY_BUFFER || !pts_summary_lasts(bounds, begin, now_ms))) {
@@ -57,6 +58,8 @@ static inline int32_t pts_summary_observe(uint64_t *block, uint32_t words, const
   return 0;
 }
 
+/* ---- summary_read.c ---- */
+
 /* What a summary stands at, over all shards. */
 typedef struct pts_summary_reading {
   double count, sum;
@@ -72,7 +75,9 @@ bool pts_summary_read(pts_attachment *a, pts_view *view, const pts_record *recor
 bool pts_summary_totals(pts_attachment *a, pts_view *view, const pts_record *record, double *count,
                         double *sum);
 
-/* For the checker: what is wrong with a block, or NULL. */
+/* ---- summary.c, for the checker ---- */
+
+/* What is wrong with a block, or NULL. */
 const char *pts_summary_fault(const uint64_t *block, uint32_t words);
 
 #endif
