@@ -156,6 +156,32 @@ Deno.test("Summary.startTimer() and time() observe seconds", async () => {
   });
 });
 
+Deno.test("Summary is shown with its quantiles, NaN where there is nothing", () => {
+  using t = open();
+  const summary = t.prom.summary("s", {
+    help: "Some.",
+    labelNames: ["a", "z"],
+    quantiles: [0.5, 0.99],
+  });
+  summary.observe({ a: "x", z: 1 }, 3);
+  summary.observe({ a: "x", z: 1 }, 4);
+  summary.zero({ a: "y", z: 1 });
+  assert.equal(
+    t.prom.format(),
+    `# HELP s Some.
+# TYPE s summary
+s{a="x",quantile="0.5",z="1"} 3.5
+s{a="x",quantile="0.99",z="1"} 4
+s{a="y",quantile="0.5",z="1"} NaN
+s{a="y",quantile="0.99",z="1"} NaN
+s_count{a="x",z="1"} 2
+s_count{a="y",z="1"} 0
+s_sum{a="x",z="1"} 7
+s_sum{a="y",z="1"} 0
+`,
+  );
+});
+
 // ---- windows
 
 Deno.test("Summary shows quantiles of its window, and count and sum of all", () => {
