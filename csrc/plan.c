@@ -75,7 +75,9 @@ static bool parts_of(pts_render *r, const pts_record *record, bool whole, pts_pa
   pts_printed_entry entry;
   if (!pts_record_entry(r->a, record, &entry)) return false;
   r->scratch.used = 0;
-  if (!pts_growing_reserve(&r->scratch, entry.printed.length + PTS_LABELS_MOST(entry.printed.length)))
+  /* One byte more, so that there is a scratch for a text of none. */
+  size_t most = entry.printed.length + PTS_LABELS_MOST(entry.printed.length) + 1;
+  if (!pts_growing_reserve(&r->scratch, most))
     return false;
   keep_copy(r, &entry.printed);
   pts_fence_acquire();
