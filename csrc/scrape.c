@@ -178,7 +178,8 @@ int32_t pts_render_next(uint32_t attachment, uint32_t number, uint8_t *buffer, u
   int32_t code = PTS_E_INVALID;
   pts_render *r = take(a, number, false);
   if (r) {
-    code = next_lines(r, buffer, size);
+    code = pts_store_intact(&a->session.store);
+    if (code == 0) code = next_lines(r, buffer, size);
     give_back(r);
   }
   pts_attachment_release(a);
