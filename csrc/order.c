@@ -458,10 +458,12 @@ pts_order *pts_order_now(pts_attachment *a) {
   pts_order *order = hold_current(a);
   uint64_t changes = pts_load_acquire_u64(&a->metrics->changes);
   if (order && order->seen >= used && order->changes == changes && !order->unsure) return order;
+  /* Fewer records than there were: the count was overwritten. What was known of them is no help then. */
+  const pts_order *known = order && !order->unsure && order->seen <= used ? order : NULL;
   pts_order *next = NULL;
   for (uint32_t i = 0; i < BUILD_TRIES && (!next || next->unsure); i++) {
     if (next) free_order(next);
-    next = build(a, order && !order->unsure ? order : NULL, used);
+    next = build(a, known, used);
     if (!next) break;
   }
   if (order) pts_order_release(order);

@@ -128,7 +128,7 @@ static void do_raw_series(uint32_t a, fuzz_input *input) {
   uint8_t text[2 * MOST_TEXT];
   uint32_t name_length = take(input, text, MOST_TEXT);
   uint32_t series_length = take(input, text + name_length, MOST_TEXT);
-  pts_series_key key = {.kind = fuzz_byte(input) % 7u,
+  pts_series_key key = {.kind = fuzz_byte(input) % 8u,
                         .name_length = name_length,
                         .series_length = series_length,
                         .insert_at = fuzz_byte(input),
