@@ -30,6 +30,8 @@ static char words[4096];
 static uint8_t buffer[4096];
 static uint64_t aligned_buffer[1024];
 
+static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
+
 /* ---- metrics -------------------------------------------------------------------------------------- */
 
 /* A histogram's; a summary's window in milliseconds, its parts and a quantile. */
@@ -58,12 +60,12 @@ static int32_t series(int32_t a, uint32_t kind, const char *printed) {
   return pts_series((uint32_t)a, &key, (const uint8_t *)text, kind == PTS_KIND_SUMMARY ? windows : bounds);
 }
 
-static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
-
-static void declare(int32_t a, const char *name, const char *header, bool states) {
+/* traits: what the library reads of a declaration (pts.h). */
+static void declare(int32_t a, const char *name, const char *traits, const char *header,
+                    bool states) {
   char parts[256];
-  uint32_t lengths[] = {2, 0, (uint32_t)strlen(header), 0, 7, 7};
-  snprintf(parts, sizeof parts, "{}%ss=\"one\"s=\"two\"", header);
+  uint32_t lengths[] = {2, (uint32_t)strlen(traits), (uint32_t)strlen(header), 0, 7, 7};
+  snprintf(parts, sizeof parts, "{}%s%ss=\"one\"s=\"two\"", traits, header);
   pts_declare((uint32_t)a, bytes(name), (uint32_t)strlen(name), bytes(parts), lengths,
               states ? 6 : 4);
 }
@@ -78,6 +80,8 @@ static const struct {
     {PTS_KIND_HISTOGRAM, "took{m=\"GET\"}"}, {PTS_KIND_ENUM, "state"},
     {PTS_KIND_LIVE, "alive"},                {PTS_KIND_VALUE, "took_sum"},
     {PTS_KIND_SUMMARY, "size{m=\"GET\"}"},
+    {PTS_KIND_LIVE, "most"},                 {PTS_KIND_RECENT, "recent"},
+    {PTS_KIND_VALUE, "short{a=\"1\"}"},
 };
 #define KNOWN (sizeof known / sizeof *known)
 
@@ -86,6 +90,24 @@ static void update_summary(uint32_t a, uint32_t h) {
   double numbers[3];
   for (uint32_t i = 0; i < 131; i++) pts_observe_at(a, h, i % 50, i < 129 ? 1000 : 1000.0 * i);
   pts_quantiles(a, h, 130000, numbers, 3);
+}
+
+static void leave_exemplars(uint32_t number, uint32_t h) {
+  static const char text[] = "trace=\"0123456789abcdef0123456789abcdef\",and=\"more of it than fits\"";
+  pts_exemplar(number, h, 0.75, 1e12, bytes(text), 40);
+  pts_exemplar(number, h, 100, 1e12, bytes(text), sizeof text - 1);
+}
+
+/* Series that come and leave: an insertion after enough of them looks for their room. */
+static void come_and_go(int32_t a, uint32_t times) {
+  for (uint32_t i = 0; i < times; i++) {
+    char printed[32];
+    snprintf(printed, sizeof printed, "gone{i=\"%u\"}", i % 4);
+    int32_t h = series(a, i % 4 == 3 ? PTS_KIND_HISTOGRAM : PTS_KIND_VALUE, printed);
+    if (h < 0) continue;
+    i % 4 == 3 ? pts_observe((uint32_t)a, (uint32_t)h, 1) : pts_add((uint32_t)a, (uint32_t)h, 1);
+    pts_remove((uint32_t)a, (uint32_t)h);
+  }
 }
 
 static void update_known(int32_t a) {
@@ -98,6 +120,7 @@ static void update_known(int32_t a) {
     case PTS_KIND_HISTOGRAM:
       pts_observe(number, h, 0.75);
       pts_observe(number, h, 100);
+      leave_exemplars(number, h);
       break;
     case PTS_KIND_SUMMARY:
       update_summary(number, h);
@@ -110,6 +133,7 @@ static void update_known(int32_t a) {
       if (i == 2) pts_set(number, h, 5);
       if (i == 3) pts_set_at(number, h, 5, 1e12);
       if (i == 4) pts_remove(number, h);
+      if (i == 0) leave_exemplars(number, h);
       pts_add(number, h, 1);
     }
     double value, count;
@@ -120,13 +144,21 @@ static void update_known(int32_t a) {
 static void make_metrics(void) {
   int32_t a = attach(0), b = attach(0);
   MUST(a >= 0 && b >= 0);
-  declare(a, "requests", "# HELP requests All.\n# TYPE requests counter\n", false);
-  declare(a, "took", "# TYPE took histogram\n", false);
-  declare(a, "state", "# TYPE state gauge\n", true);
+  declare(a, "requests", "-.c;", "# HELP requests All.\n# TYPE requests counter\n", false);
+  declare(a, "took", "-.h;", "# TYPE took histogram\n", false);
+  declare(a, "state", "-.e;", "# TYPE state gauge\n", true);
+  declare(a, "most", "M.g;", "# TYPE most gauge\n", false);
+  declare(a, "recent", "rlg;", "# TYPE recent gauge\n", false);
+  declare(a, "short", "-.c1;", "# TYPE short counter\n", false);
   update_known(a);
   update_known(b);
+  come_and_go(a, 100);
+  MUST(series(a, PTS_KIND_VALUE, "finds{room=\"1\"}") >= 0); /* and leaves some free */
   int32_t removed = series(a, PTS_KIND_VALUE, "removed");
   MUST(removed >= 0 && pts_remove((uint32_t)a, (uint32_t)removed) == 0);
+  pts_usage usage;
+  MUST(pts_usage_read((uint32_t)a, &usage) == 0 && usage.free_records > 0);
+  come_and_go(b, 100); /* so that the next insertion looks for more */
   pts_close((uint32_t)a);
   pts_close((uint32_t)b);
 }
@@ -162,7 +194,9 @@ static void touch_new(int32_t a) {
     pts_touch((uint32_t)a, (uint32_t)h);
     pts_set_at((uint32_t)a, (uint32_t)h, 3, 1e12 + i);
   }
-  declare(a, "new", "# TYPE new gauge\n", true);
+  uint32_t length = 7;
+  pts_remove_matching((uint32_t)a, bytes("requests"), 8, bytes("m=\"NEW\""), &length, 1);
+  declare(a, "new", "sl-;", "# TYPE new gauge\n", true);
   pts_declared((uint32_t)a, bytes("state"), 5, 3, buffer, 4);
 }
 
@@ -174,6 +208,7 @@ static uint32_t use_metrics(uint8_t what, fuzz_input *input) {
     total = render(a, what & LEXICAL ? PTS_RENDER_LEXICAL : 0, 512, input, patches);
     update_known(a);
     if (what & CLEAR) pts_clear((uint32_t)a);
+    come_and_go(a, 8);
     touch_new(a);
     if (b >= 0) update_known(b);
     update_known(a);
