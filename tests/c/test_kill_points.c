@@ -257,24 +257,31 @@ static void act_add_section(void) {
 
 /* ---- room of removed series ------------------------------------------------------------------------------- */
 
-#define NEIGHBOURS 200
+#define NEIGHBOURS 400 /* of 512 records: so many that the hash slots are crowded */
+#define REMOVALS 120   /* more than an eighth of all */
 
-/* Three series with labels left, so often that the next insertion looks for room; some are in the way of others
- * in the hash slots. */
-static void prepare_gone(void) {
-  prepare_store();
-  int32_t a = help_open(path, 0);
+static void come_and_go(int32_t a, int times) {
   char printed[64];
-  for (int i = 0; i < NEIGHBOURS; i++) {
-    snprintf(printed, sizeof printed, "neighbour{i=\"%d\"}", i);
-    CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_VALUE, printed), i), 0);
-  }
-  for (int i = 0; i < NEIGHBOURS; i++) {
+  for (int i = 0; i < times; i++) {
     snprintf(printed, sizeof printed, "gone{i=\"%d\"}", i % 3);
     uint32_t gone = (uint32_t)help_series(a, PTS_KIND_VALUE, printed);
     CHECK_EQUAL(pts_add((uint32_t)a, gone, 1), 0);
     CHECK_EQUAL(pts_remove((uint32_t)a, gone), 0);
   }
+}
+
+/* Three series with labels left, so often that the next insertion looks for room among the first records; some
+ * are in the way of others in the hash slots. */
+static void prepare_gone(void) {
+  prepare_store();
+  int32_t a = help_open(path, 0);
+  char printed[64];
+  come_and_go(a, 3);
+  for (int i = 0; i < NEIGHBOURS; i++) {
+    snprintf(printed, sizeof printed, "neighbour{i=\"%d\"}", i);
+    CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_VALUE, printed), i), 0);
+  }
+  come_and_go(a, REMOVALS);
   pts_close((uint32_t)a);
 }
 
