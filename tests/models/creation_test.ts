@@ -12,11 +12,14 @@
  *   C2 nobody attaches to a file or a section that is not whole
  *   C3 once a replaced file has no slot locked it never gets an attachment again
  *   C4 a section is made once and never changes; killed makers are replaced
+ *   C5 the file is never cut under a worker who lives, whatever the section's ready word says; what a
+ *      killed maker left at the end is no obstacle
  */
 import {
   acquire,
   again,
   call,
+  choose,
   ghost,
   kernel,
   load,
@@ -208,3 +211,110 @@ caught(
   /twice|changed|half/,
 );
 caught("section ready too early", sections({ readyLast: false }, {}), /half a section/);
+
+/* ---- what is cut off, to add a section ----------------------------------------------------------- */
+
+const WORD = 0; // of the section: nothing, READY_WORD or MAKING
+const READY_WORD = 1, MAKING = 2;
+const LENGTH = 1, USER = 2; // kernel words beside CREATE_BYTE: the file's end, who has a worker slot
+const GROWN = 100; // with the section; no process's number
+
+interface CutRules {
+  /** Says that it is making before it grows the file. */
+  announces: boolean;
+  /** Cuts only what was announced, or whatever no ready section explains. */
+  onlyAnnounced: boolean;
+  /** ... and not while somebody has a worker slot of that section. */
+  asksForWorkers: boolean;
+}
+
+const grow = kernel("grow", (words) => words[LENGTH] = GROWN);
+const end = kernel("length", (words) => words[LENGTH]);
+
+function* use(): Process {
+  const there = yield kernel("touch", (words) => words[LENGTH] === GROWN ? 1 : 0);
+  yield ghost(() => there ? undefined : "SIGBUS");
+}
+
+/** Whoever made it and works in it. */
+function user(self: number) {
+  return function* (): Process {
+    yield kernel("take a slot", (words) => words[USER] = self + 1);
+    yield grow;
+    yield release(WORD, READY_WORD);
+    yield call(use);
+    yield call(use);
+    yield kernel("leave", (words) => words[USER] = 0);
+  };
+}
+
+function adder(self: number, rules: CutRules, mustSucceed: boolean) {
+  function* add(): Process {
+    const word = yield acquire(WORD);
+    if (word === READY_WORD) return 0;
+    if ((yield end) === GROWN) {
+      const used = rules.asksForWorkers
+        ? yield kernel("does a worker live?", (words) => words[USER] !== 0 ? 1 : 0)
+        : 0;
+      if (used || (rules.onlyAnnounced && word !== MAKING)) return 1;
+      yield kernel("cut", (words) => words[LENGTH] = 0);
+    }
+    if (rules.announces) yield release(WORD, MAKING);
+    yield grow;
+    yield release(WORD, READY_WORD);
+    return 0;
+  }
+  return function* (): Process {
+    yield kernel("lock creation", (words) => {
+      if (words[CREATE_BYTE] !== 0) return undefined;
+      return words[CREATE_BYTE] = self + 1;
+    });
+    const refused = yield call(add);
+    yield kernel("unlock creation", (words) => words[CREATE_BYTE] = 0);
+    yield ghost(() =>
+      refused && mustSucceed ? "what a killed maker left is in the way" : undefined
+    );
+    if (!refused) yield call(use);
+  };
+}
+
+/** Breaks the ready word of a section that is in use, or makes it look like a killed maker's. */
+function* vandal(): Process {
+  if ((yield acquire(WORD)) !== READY_WORD) return;
+  yield store(WORD, (yield choose(2)) ? MAKING : 0);
+}
+
+function cutting(change: Partial<CutRules>, inUse: boolean, kills: number): Model {
+  const rules = { announces: true, onlyAnnounced: true, asksForWorkers: true, ...change };
+  const processes: Model["processes"] = inUse
+    ? { user: user(0), vandal, adder: adder(2, rules, false) }
+    : { first: adder(0, rules, true), second: adder(1, rules, true), third: adder(2, rules, true) };
+  return {
+    locations: ["WORD"],
+    memory: "weak",
+    kernelWords: 3,
+    ghostWords: 1,
+    processes,
+    mortal: Object.keys(processes).filter((name) => name !== "user"),
+    kills,
+    progress: true,
+  };
+}
+
+holds("section: C5: its ready word is broken while it is in use", cutting({}, true, 1));
+holds("section: C4 C5: makers are killed anywhere, others go on", cutting({}, false, 2));
+caught(
+  "section added by cutting whatever is not ready",
+  cutting({ onlyAnnounced: false, asksForWorkers: false }, true, 0),
+  /SIGBUS/,
+);
+caught(
+  "section added without asking who works in it",
+  cutting({ asksForWorkers: false }, true, 0),
+  /SIGBUS/,
+);
+caught(
+  "section made without saying so first",
+  cutting({ announces: false }, false, 1),
+  /in the way/,
+);
