@@ -1,9 +1,11 @@
 //! Builds the native library and its C tests.
 //!
 //!     zig build         the library for this machine, into zig-out/lib/<target>/
-//!     zig build libs    the library for every supported target
+//!     zig build libs    the library for every supported target; or by the name of one of them
 //!     zig build test    builds and runs every tests/c/test_*.c
-//!     zig build test-programs   builds them into zig-out/test/ without running them
+//!     zig build test-programs   builds them into zig-out/test/ without running them; with
+//!                               -Dtarget=TRIPLE for another machine, into zig-out/test-<os>-<abi>/
+//!     zig build assembly  what the compiler makes of each source for arm64 Linux, as text
 //!
 //! One function per artifact. Sources are found, not listed: a new csrc/*.c is built, and a
 //! platform_*.c only where its name says so.
@@ -13,65 +15,92 @@ const std = @import("std");
 const library_name = "prometheus_tiny_shared";
 
 /// Every machine Deno runs on. `name` is also the name of the generated module in ffi/prebuilt.
-const Target = struct { name: []const u8, triple: []const u8, os: std.Target.Os.Tag, cpu: std.Target.Cpu.Arch };
+const Target = struct { name: []const u8, triple: []const u8, os: std.Target.Os.Tag };
 const targets = [_]Target{
     // 2.17 is the oldest glibc that Deno itself starts on.
-    .{ .name = "linux_x86_64", .triple = "x86_64-linux-gnu.2.17", .os = .linux, .cpu = .x86_64 },
-    .{ .name = "linux_aarch64", .triple = "aarch64-linux-gnu.2.17", .os = .linux, .cpu = .aarch64 },
-    .{ .name = "macos_x86_64", .triple = "x86_64-macos", .os = .macos, .cpu = .x86_64 },
-    .{ .name = "macos_aarch64", .triple = "aarch64-macos", .os = .macos, .cpu = .aarch64 },
-    .{ .name = "windows_x86_64", .triple = "x86_64-windows-gnu", .os = .windows, .cpu = .x86_64 },
-    .{ .name = "windows_aarch64", .triple = "aarch64-windows-gnu", .os = .windows, .cpu = .aarch64 },
+    .{ .name = "linux_x86_64", .triple = "x86_64-linux-gnu.2.17", .os = .linux },
+    .{ .name = "linux_aarch64", .triple = "aarch64-linux-gnu.2.17", .os = .linux },
+    // Alpine's own Deno.
+    .{ .name = "linux_musl_x86_64", .triple = "x86_64-linux-musl", .os = .linux },
+    .{ .name = "linux_musl_aarch64", .triple = "aarch64-linux-musl", .os = .linux },
+    // 11 is the oldest macOS that Deno itself starts on, and the first of Apple silicon.
+    .{ .name = "macos_x86_64", .triple = "x86_64-macos.11.0", .os = .macos },
+    .{ .name = "macos_aarch64", .triple = "aarch64-macos.11.0", .os = .macos },
+    .{ .name = "windows_x86_64", .triple = "x86_64-windows-gnu", .os = .windows },
+    .{ .name = "windows_aarch64", .triple = "aarch64-windows-gnu", .os = .windows },
 };
+
+/// The name of the target that runs on this machine.
+fn hostName(b: *std.Build, host: std.Target) []const u8 {
+    const musl = if (host.os.tag == .linux and host.abi.isMusl()) "_musl" else "";
+    return b.fmt("{t}{s}_{t}", .{ host.os.tag, musl, host.cpu.arch });
+}
 
 const language_flags = [_][]const u8{ "-std=gnu11", "-Wall", "-Wextra", "-Werror" };
 
 pub fn build(b: *std.Build) void {
-    const host = b.graph.host.result;
+    const host_name = hostName(b, b.graph.host.result);
     const libs_step = b.step("libs", "Build the library for every supported target");
+    const assembly_step = b.step("assembly", "The arm64 code of every source, as text");
     for (targets) |target| {
         const install = addLibrary(b, target);
         libs_step.dependOn(install);
-        if (target.os == host.os.tag and target.cpu == host.cpu.arch) {
-            b.getInstallStep().dependOn(install);
-        }
+        b.step(target.name, "Build the library for this target").dependOn(install);
+        if (std.mem.eql(u8, target.name, host_name)) b.getInstallStep().dependOn(install);
+        if (std.mem.eql(u8, target.name, "linux_aarch64")) addAssembly(b, target, assembly_step);
     }
 
+    const tested = b.standardTargetOptions(.{});
     const test_step = b.step("test", "Build and run the C tests");
     const programs_step = b.step("test-programs", "Build the C tests into zig-out/test");
-    const support = addTestLibrary(b);
-    for (findSources(b, "tests/c", isTestProgram, host.os.tag)) |file| {
-        const program = addTestProgram(b, support, file);
+    const support = addTestLibrary(b, tested);
+    for (findSources(b, "tests/c", isTestProgram, tested.result.os.tag)) |file| {
+        const program = addTestProgram(b, support, file, tested);
         test_step.dependOn(&b.addRunArtifact(program).step);
         const install = b.addInstallArtifact(program, .{
-            .dest_dir = .{ .override = .{ .custom = "test" } },
+            .dest_dir = .{ .override = .{ .custom = testFolder(b, tested) } },
             .pdb_dir = .disabled,
         });
         programs_step.dependOn(&install.step);
     }
 }
 
+fn testFolder(b: *std.Build, tested: std.Build.ResolvedTarget) []const u8 {
+    if (tested.query.isNative()) return "test";
+    return b.fmt("test-{t}-{t}", .{ tested.result.os.tag, tested.result.abi });
+}
+
+/// What is the same for a library and for the text of its code.
+fn addCompiler(b: *std.Build, target: Target) *std.Build.Step.Run {
+    const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple });
+    cc.addArgs(&language_flags);
+    cc.addArgs(&.{ "-O3", "-DNDEBUG", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections" });
+    if (std.mem.startsWith(u8, target.triple, "x86_64")) cc.addArg(two_words);
+    // Nothing here is a loop over an array of numbers that fits into vectors.
+    cc.addArgs(&.{ "-fno-vectorize", "-fno-slp-vectorize" });
+    // Windows walks the stack by its tables; elsewhere only exceptions would need them.
+    if (target.os != .windows) cc.addArgs(&.{ "-fPIC", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables" });
+    return cc;
+}
+
 /// The shared library of one target. It is linked by `zig cc` and not by `b.addLibrary`, because
 /// std.Build cannot pass `-z nodelete`: Deno unloads a library before the thread that loaded it
 /// ends, and our thread-exit destructor must still be there then.
+///
+/// The same sources give the same bytes in every folder: nothing of the machine goes into them.
 fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
-    const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple });
+    const cc = addCompiler(b, target);
     cc.setName(b.fmt("zig cc {s}", .{target.name}));
-    cc.addArgs(&language_flags);
-    cc.addArgs(&.{ "-O3", "-DNDEBUG", "-fvisibility=hidden", "-shared", "-s" });
-    if (target.os != .windows) cc.addArg("-fPIC");
-    if (target.cpu == .x86_64) cc.addArg("-mcx16");
+    cc.addArgs(&.{ "-shared", "-s" });
     switch (target.os) {
-        .linux => cc.addArgs(&.{ "-pthread", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections" }),
-        .macos => cc.addArg(b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name})),
+        .linux => cc.addArgs(&.{ "-pthread", "-dynamic", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections" }),
+        .macos => cc.addArgs(&.{ b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name}), "-Wl,-x", "-Wl,-dead_strip" }),
         else => {},
     }
     for (findSources(b, "csrc", isLibrarySource, target.os)) |file| {
         cc.addFileArg(b.path(b.pathJoin(&.{ "csrc", file })));
     }
-    for (findSources(b, "csrc", isHeader, target.os)) |file| {
-        cc.addFileInput(b.path(b.pathJoin(&.{ "csrc", file })));
-    }
+    addHeaders(b, cc, target.os);
     const file_name = switch (target.os) {
         .windows => library_name ++ ".dll",
         .macos => "lib" ++ library_name ++ ".dylib",
@@ -82,20 +111,42 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
     return &b.addInstallLibFile(output, b.pathJoin(&.{ target.name, file_name })).step;
 }
 
+/// One text for each source, made with the library's flags: tests/release reads in it with which
+/// order the processor is told to do the accesses of the hot paths.
+fn addAssembly(b: *std.Build, target: Target, step: *std.Build.Step) void {
+    for (findSources(b, "csrc", isLibrarySource, target.os)) |file| {
+        const cc = addCompiler(b, target);
+        cc.setName(b.fmt("zig cc -S {s}", .{file}));
+        cc.addArg("-S");
+        cc.addFileArg(b.path(b.pathJoin(&.{ "csrc", file })));
+        addHeaders(b, cc, target.os);
+        const name = b.fmt("{s}.s", .{std.fs.path.stem(file)});
+        cc.addArg("-o");
+        const output = cc.addOutputFileArg(name);
+        step.dependOn(&b.addInstallFile(output, b.pathJoin(&.{ "assembly", target.name, name })).step);
+    }
+}
+
+fn addHeaders(b: *std.Build, cc: *std.Build.Step.Run, os: std.Target.Os.Tag) void {
+    for (findSources(b, "csrc", isHeader, os)) |file| {
+        cc.addFileInput(b.path(b.pathJoin(&.{ "csrc", file })));
+    }
+}
+
 /// All of csrc and what the C tests share, compiled once for them: with asserts, with the points
 /// at which a test may kill the process, and with undefined behaviour trapped.
-fn addTestLibrary(b: *std.Build) *std.Build.Step.Compile {
-    const library = b.addLibrary(.{ .name = "pts_test", .root_module = testModule(b) });
-    const os = b.graph.host.result.os.tag;
+fn addTestLibrary(b: *std.Build, tested: std.Build.ResolvedTarget) *std.Build.Step.Compile {
+    const library = b.addLibrary(.{ .name = "pts_test", .root_module = testModule(b, tested) });
+    const os = tested.result.os.tag;
     library.root_module.addCSourceFiles(.{
         .root = b.path("csrc"),
         .files = findSources(b, "csrc", isLibrarySource, os),
-        .flags = testFlags(b),
+        .flags = testFlags(tested),
     });
     library.root_module.addCSourceFiles(.{
         .root = b.path("tests/c"),
         .files = findSources(b, "tests/c", isTestSupport, os),
-        .flags = testFlags(b),
+        .flags = testFlags(tested),
     });
     return library;
 }
@@ -105,26 +156,31 @@ fn addTestProgram(
     b: *std.Build,
     support: *std.Build.Step.Compile,
     file: []const u8,
+    tested: std.Build.ResolvedTarget,
 ) *std.Build.Step.Compile {
-    const program = b.addExecutable(.{ .name = std.fs.path.stem(file), .root_module = testModule(b) });
+    const program = b.addExecutable(.{
+        .name = std.fs.path.stem(file),
+        .root_module = testModule(b, tested),
+    });
     program.root_module.addCSourceFile(.{
         .file = b.path(b.pathJoin(&.{ "tests/c", file })),
-        .flags = testFlags(b),
+        .flags = testFlags(tested),
     });
     program.root_module.linkLibrary(support);
     return program;
 }
 
+const two_words = "-mcx16";
 const test_flags = language_flags ++ [_][]const u8{ "-UNDEBUG", "-DPTS_TEST_KILL_POINTS" };
 
 /// Two words are swapped at once (atomics.h): on x86_64 the compiler must be told that it may.
-fn testFlags(b: *std.Build) []const []const u8 {
-    return if (b.graph.host.result.cpu.arch == .x86_64) &(test_flags ++ [_][]const u8{"-mcx16"}) else &test_flags;
+fn testFlags(tested: std.Build.ResolvedTarget) []const []const u8 {
+    return if (tested.result.cpu.arch == .x86_64) &(test_flags ++ [_][]const u8{two_words}) else &test_flags;
 }
 
-fn testModule(b: *std.Build) *std.Build.Module {
+fn testModule(b: *std.Build, tested: std.Build.ResolvedTarget) *std.Build.Module {
     const module = b.createModule(.{
-        .target = b.graph.host,
+        .target = tested,
         .optimize = .Debug,
         .link_libc = true,
         .sanitize_c = .full,
@@ -171,15 +227,33 @@ fn isHeader(name: []const u8, _: std.Target.Os.Tag) bool {
 fn isLibrarySource(name: []const u8, os: std.Target.Os.Tag) bool {
     if (!std.mem.endsWith(u8, name, ".c")) return false;
     if (!std.mem.startsWith(u8, name, "platform_")) return true;
-    const part = name["platform_".len .. name.len - ".c".len];
+    return belongsTo(name["platform_".len .. name.len - ".c".len], os);
+}
+
+/// Whether a part of a file's name is that of this system, or of its kind.
+fn belongsTo(part: []const u8, os: std.Target.Os.Tag) bool {
     if (std.mem.eql(u8, part, "posix")) return os != .windows;
-    return std.mem.eql(u8, part, @tagName(os));
+    if (!std.mem.startsWith(u8, part, @tagName(os))) return false;
+    return part.len == @tagName(os).len or part[@tagName(os).len] == '_';
 }
 
-fn isTestProgram(name: []const u8, _: std.Target.Os.Tag) bool {
-    return std.mem.startsWith(u8, name, "test_") and std.mem.endsWith(u8, name, ".c");
+/// Windows has no fork, no signals, no users to become: only these are written without.
+const portable_programs = [_][]const u8{
+    "test_number.c",
+    "test_platform.c",
+    "test_processes.c",
+};
+
+fn isTestProgram(name: []const u8, os: std.Target.Os.Tag) bool {
+    if (!std.mem.startsWith(u8, name, "test_") or !std.mem.endsWith(u8, name, ".c")) return false;
+    if (os != .windows) return true;
+    for (portable_programs) |portable| if (std.mem.eql(u8, name, portable)) return true;
+    return false;
 }
 
+/// host_*.c is what the tests ask of a system.
 fn isTestSupport(name: []const u8, os: std.Target.Os.Tag) bool {
-    return std.mem.endsWith(u8, name, ".c") and !isTestProgram(name, os);
+    if (!std.mem.endsWith(u8, name, ".c") or std.mem.startsWith(u8, name, "test_")) return false;
+    if (!std.mem.startsWith(u8, name, "host_")) return true;
+    return belongsTo(name["host_".len .. name.len - ".c".len], os);
 }

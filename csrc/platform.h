@@ -20,7 +20,7 @@ typedef intptr_t pts_fd;
 #define PTS_NO_FD ((pts_fd)-1)
 
 typedef struct pts_file_id {
-  uint64_t device, inode; /* together one file, whatever its name */
+  uint64_t device, inode; /* together one file, whatever its name; device 0: not told */
   uint64_t size;
   uint64_t allocated; /* bytes it really takes */
   bool is_regular;

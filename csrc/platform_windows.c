@@ -2,8 +2,9 @@
  * platform_windows.c: all of platform.h on Windows.
  *
  * What is different here: a file that somebody has mapped can be renamed but not replaced or
- * removed, so that replacing may leave a hidden "<temporary name>.old" until the last user of the
- * old file is gone; locks are mandatory, which is why lock bytes lie beyond any data; they may be
+ * removed, so that replacing gives it a hidden name, ".<name>.<random>.old", which goes with the last
+ * user of the old file, or at the latest when the file is replaced again (a pointer file would have
+ * to be read by everybody at each opening, this by nobody); locks are mandatory, which is why lock bytes lie beyond any data; they may be
  * freed a moment after their holder's end; there is no owner to check, access is by the folder's
  * access list.
  */
@@ -132,11 +133,17 @@ static int32_t narrow(const wchar_t *wide, char *out, size_t size) {
 /* So much of a name that a temporary one fits into the 255 units there are. */
 #define TEMP_BASE_MAX 200
 
-static int32_t temp_name(const char *path, const char *extension, char *temp) {
-  const char *base = path;
-  for (const char *p = path; *p != '\0'; p++) {
-    if (*p == '/' || *p == '\\' || *p == ':') base = p + 1;
+/* Where in a path its last name begins. */
+static size_t base_of(const char *path) {
+  size_t base = 0;
+  for (size_t i = 0; path[i] != '\0'; i++) {
+    if (path[i] == '/' || path[i] == '\\' || path[i] == ':') base = i + 1;
   }
+  return base;
+}
+
+static int32_t temp_name(const char *path, const char *extension, char *temp) {
+  const char *base = path + base_of(path);
   size_t length = strlen(base);
   if (length == 0) return refused(PTS_E_INVALID, "the path does not end in a file name");
   if (length > TEMP_BASE_MAX) {
@@ -257,21 +264,32 @@ void pts_os_close(pts_fd fd) {
   if (fd != PTS_NO_FD) CloseHandle(handle_of(fd));
 }
 
-/* The name goes at once where the file system can do that, else with the last handle. */
-static void remove_name(const wchar_t *wide) {
+/* As unlink of Unix: the name goes at once, the file with its last handle. False before Windows 10 and
+ * on file systems that cannot do that. */
+static bool delete_at_once(const wchar_t *wide) {
   /* What FILE_DISPOSITION_INFO_EX is. */
   DWORD gone = FILE_DISPOSITION_FLAG_DELETE | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS;
   HANDLE file = CreateFileW(wide, DELETE, SHARE_ALL, NULL, OPEN_EXISTING,
                             FILE_FLAG_OPEN_REPARSE_POINT, NULL);
-  if (file == INVALID_HANDLE_VALUE) return;
+  if (file == INVALID_HANDLE_VALUE) return false;
   bool done = SetFileInformationByHandle(file, FileDispositionInfoEx, &gone, sizeof gone);
   CloseHandle(file);
-  if (!done) DeleteFileW(wide);
+  return done;
 }
 
+static void remove_name(const wchar_t *wide) {
+  if (!delete_at_once(wide)) DeleteFileW(wide); /* with the last handle */
+}
+
+/* Elsewhere the name would stay with the last handle, and nobody could make a new file: so the file
+ * gets another name first. */
 void pts_os_unlink(const char *path) {
-  wchar_t wide[WIDE_MAX];
-  if (widen(path, wide) == 0) remove_name(wide);
+  wchar_t wide[WIDE_MAX], old_wide[WIDE_MAX];
+  char old[PTS_PATH_MAX];
+  if (widen(path, wide) != 0 || delete_at_once(wide)) return;
+  bool moved = temp_name(path, "old", old) == 0 && widen(old, old_wide) == 0 &&
+               MoveFileExW(wide, old_wide, 0);
+  DeleteFileW(moved ? old_wide : wide);
 }
 
 /* ---- publishing ------------------------------------------------------------------------------ */
@@ -294,6 +312,26 @@ static bool is_taken(DWORD error) {
   return error == ERROR_ALREADY_EXISTS || error == ERROR_FILE_EXISTS;
 }
 
+/* What earlier replacements had to leave, because it was mapped. Whoever is mapped still stays. */
+static void sweep_aside(const char *path) {
+  char pattern[PTS_PATH_MAX];
+  wchar_t wide[WIDE_MAX];
+  size_t folder = base_of(path);
+  int n = snprintf(pattern, sizeof pattern, "%.*s.%.*s.*.old", (int)folder, path, TEMP_BASE_MAX,
+                   path + folder);
+  if (n < 0 || n >= PTS_PATH_MAX || widen(pattern, wide) != 0) return;
+  WIN32_FIND_DATAW entry;
+  HANDLE entries = FindFirstFileW(wide, &entry);
+  if (entries == INVALID_HANDLE_VALUE) return;
+  wchar_t *name = wcsrchr(wide, L'\\') + 1;
+  do {
+    if (wcslen(entry.cFileName) >= (size_t)(wide + WIDE_MAX - name)) continue;
+    wcscpy(name, entry.cFileName);
+    remove_name(wide);
+  } while (FindNextFileW(entries, &entry));
+  FindClose(entries);
+}
+
 #define REPLACE_ATTEMPTS 32
 
 /*
@@ -312,7 +350,7 @@ static DWORD rename_aside(const char *path, const wchar_t *from, const wchar_t *
     error = MoveFileExW(from, to, 0) ? 0 : GetLastError();
     if (moved) {
       SetFileAttributesW(old_wide, FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED);
-      remove_name(old_wide);
+      sweep_aside(path);
     }
     if (!is_taken(error)) return error;
   }

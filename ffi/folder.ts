@@ -11,22 +11,49 @@
 
 import { StoreError } from "../src/errors.ts";
 import { flag, isGranted } from "./permissions.ts";
+import { isMusl } from "./platforms.ts";
 
 const override = "PROMETHEUS_TINY_SHARED_DIR";
+const namedLibrary = "PROMETHEUS_TINY_LIBRARY";
+
+/** Where the native library is. */
+export interface LibraryPlace {
+  /** A library that the user has made: it is opened as it is. */
+  file?: string;
+  /** Without one: the folder that ours is unpacked into. */
+  folder: string;
+}
 
 /**
- * The absolute path of the folder, which need not exist.
+ * The absolute path of the library that PROMETHEUS_TINY_LIBRARY names, or of the folder to unpack ours
+ * into, which need not exist.
  *
  * @throws {StoreError} `PERMISSION` when the environment cannot be read, `LIBRARY` when it names no
- * usable folder.
+ * usable path.
  */
-export function libraryFolder(): string {
+export function libraryPlace(): LibraryPlace {
   const get = environment();
+  const file = get(namedLibrary);
+  if (file) return { file: requireAbsolute(namedLibrary, file), folder: "" };
+  return { folder: libraryFolder(get) };
+}
+
+/** Reads an environment variable. */
+type Variables = (name: string) => string | undefined;
+
+function requireAbsolute(variable: string, path: string): string {
+  if (isAbsolute(path)) return path;
+  throw new StoreError("LIBRARY", `${variable}=${path} is not an absolute path: make it one`);
+}
+
+/**
+ * The absolute path of the folder that ours is unpacked into.
+ *
+ * @throws {StoreError} As {@linkcode libraryPlace}.
+ */
+export function libraryFolder(get: Variables = environment()): string {
   const named = get(override);
-  if (named) {
-    if (isAbsolute(named)) return withoutEnd(named);
-    throw new StoreError("LIBRARY", `${override}=${named} is not an absolute path: make it one`);
-  }
+  if (named) return withoutEnd(requireAbsolute(override, named));
   const base = cacheFolder(get);
   if (base !== undefined) return join(base, "prometheus-tiny-shared");
   throw new StoreError(
@@ -37,7 +64,7 @@ export function libraryFolder(): string {
 }
 
 /** The user's cache folder; a relative path in the environment is ignored, as XDG demands. */
-function cacheFolder(get: (name: string) => string | undefined): string | undefined {
+function cacheFolder(get: Variables): string | undefined {
   const absolute = (name: string, ...parts: string[]) => {
     const value = get(name);
     return value && isAbsolute(value) ? join(withoutEnd(value), ...parts) : undefined;
@@ -78,8 +105,8 @@ function withoutEnd(path: string): string {
 }
 
 /** Reads environment variables by whichever permission is there. */
-function environment(): (name: string) => string | undefined {
-  const names = [override, "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"];
+function environment(): Variables {
+  const names = [override, namedLibrary, "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"];
   if (names.every((variable) => isGranted({ name: "env", variable }))) {
     return (name) => Deno.env.get(name);
   }
@@ -107,7 +134,11 @@ function homeExpression(): string {
   }
 }
 
-const libc = Deno.build.os === "darwin" ? "/usr/lib/libSystem.B.dylib" : "libc.so.6";
+const libc = Deno.build.os === "darwin"
+  ? "/usr/lib/libSystem.B.dylib"
+  : isMusl()
+  ? "libc.so"
+  : "libc.so.6";
 
 function posixVariable(name: string): string | undefined {
   const library = Deno.dlopen(libc, {

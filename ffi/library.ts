@@ -13,7 +13,7 @@ import { Buffer } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { StoreError } from "../src/errors.ts";
-import { effectiveUser, libraryFolder } from "./folder.ts";
+import { effectiveUser, libraryPlace } from "./folder.ts";
 import { flag, requirePermissions } from "./permissions.ts";
 import { platformName, platforms, type Prebuilt } from "./platforms.ts";
 
@@ -35,7 +35,8 @@ async function loadPrebuilt(): Promise<Prebuilt | null | undefined> {
  * Opens the native library with these symbols.
  *
  * It needs `--allow-ffi`, and `--allow-read` for the folder it is unpacked into; the first time
- * `--allow-write` for that folder too. See `libraryFolder` for which folder that is.
+ * `--allow-write` for that folder too. See `libraryPlace` for which folder that is. A library that
+ * `PROMETHEUS_TINY_LIBRARY` names needs `--allow-ffi` only, and no support of its platform.
  *
  * @throws {StoreError} `PERMISSION` with the flags to add, `PLATFORM` where there is no library for
  * this machine, `LIBRARY` when it cannot be unpacked or loaded.
@@ -43,22 +44,47 @@ async function loadPrebuilt(): Promise<Prebuilt | null | undefined> {
 export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
   symbols: S,
 ): Deno.DynamicLibrary<S> {
+  const { file, folder } = libraryPlace();
+  if (file !== undefined) return load(file, symbols, () => whatToName);
   const library = requirePrebuilt();
-  const folder = libraryFolder();
   const path = findLibrary(library, folder) ?? unpackLibrary(library, folder);
+  return load(path, symbols, (reason) => whatToDoAbout(reason, folder));
+}
+
+function load<const S extends Deno.ForeignLibraryInterface>(
+  path: string,
+  symbols: S,
+  wayOut: (reason: string) => string,
+): Deno.DynamicLibrary<S> {
   try {
     return Deno.dlopen(path, symbols);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) {
-      throw new StoreError("PERMISSION", missing(folder, [flag("ffi")]), { cause: error });
-    }
-    throw new StoreError(
-      "LIBRARY",
-      `cannot load the native library ${path}: ${(error as Error).message}. If its folder is ` +
-        `mounted noexec, set PROMETHEUS_TINY_SHARED_DIR to one from which programs may be loaded`,
-      { cause: error },
-    );
+    const reason = (error as Error).message;
+    throw error instanceof Deno.errors.NotCapable
+      ? new StoreError(
+        "PERMISSION",
+        `Deno has no permission to load the native library ${path}: add ${flag("ffi")} to deno run`,
+        { cause: error },
+      )
+      : new StoreError(
+        "LIBRARY",
+        `cannot load the native library ${path}: ${reason}. ${wayOut(reason)}`,
+        { cause: error },
+      );
   }
+}
+
+const whatToName =
+  "PROMETHEUS_TINY_LIBRARY names it: set that to a library of this version made for " +
+  "this machine, or unset it to have the package's own used";
+
+/** The loaders of glibc, of musl and of macOS all tell what the system says when it may not be mapped. */
+function whatToDoAbout(reason: string, folder: string): string {
+  return /not permitted|failed to map segment|permission denied/i.test(reason)
+    ? `Programs may not be loaded from ${folder}, whose file system is probably mounted noexec: ` +
+      `set PROMETHEUS_TINY_SHARED_DIR to a folder elsewhere`
+    : `Set PROMETHEUS_TINY_LIBRARY to a library made for this machine ` +
+      `(\`deno task build\` in a checkout of the sources)`;
 }
 
 function requirePrebuilt(): Prebuilt {
@@ -67,7 +93,8 @@ function requirePrebuilt(): Prebuilt {
     throw new StoreError(
       "PLATFORM",
       `there is no native library for ${platformName()}; ` +
-        `supported are ${Object.keys(platforms).join(", ")}`,
+        `supported are ${Object.keys(platforms).join(", ")}. If you have built one from the ` +
+        `sources (csrc), set PROMETHEUS_TINY_LIBRARY to its path`,
     );
   }
   throw new StoreError(
@@ -168,7 +195,8 @@ function unusable(folder: string, error: unknown): StoreError {
   return new StoreError(
     error instanceof Deno.errors.PermissionDenied ? "PERMISSION" : "LIBRARY",
     `cannot unpack the native library into ${folder}: ${(error as Error).message}; ` +
-      `set PROMETHEUS_TINY_SHARED_DIR to a folder that this user can write`,
+      `set PROMETHEUS_TINY_SHARED_DIR to a folder that this user can write and that has room, or ` +
+      `PROMETHEUS_TINY_LIBRARY to a library that is there already`,
     { cause: error },
   );
 }

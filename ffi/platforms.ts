@@ -33,14 +33,24 @@ const windows = "prometheus_tiny_shared.dll";
 export const platforms: Readonly<Record<string, Platform>> = {
   linux_x86_64: { fileName: linux, load: () => import("./prebuilt/linux_x86_64.ts") },
   linux_aarch64: { fileName: linux, load: () => import("./prebuilt/linux_aarch64.ts") },
+  linux_musl_x86_64: { fileName: linux, load: () => import("./prebuilt/linux_musl_x86_64.ts") },
+  linux_musl_aarch64: { fileName: linux, load: () => import("./prebuilt/linux_musl_aarch64.ts") },
   macos_x86_64: { fileName: macos, load: () => import("./prebuilt/macos_x86_64.ts") },
   macos_aarch64: { fileName: macos, load: () => import("./prebuilt/macos_aarch64.ts") },
   windows_x86_64: { fileName: windows, load: () => import("./prebuilt/windows_x86_64.ts") },
   windows_aarch64: { fileName: windows, load: () => import("./prebuilt/windows_aarch64.ts") },
 };
 
+/**
+ * Whether this Deno uses the C library musl, as Alpine's own does. It is asked what it was built for
+ * and not what the system has: Deno's own builds bring glibc along where there is none.
+ */
+export function isMusl(): boolean {
+  return Deno.build.os === "linux" && Deno.build.target.includes("musl");
+}
+
 /** The running platform's name, which is a key of {@linkcode platforms} if it is supported. */
 export function platformName(): string {
   const os = Deno.build.os === "darwin" ? "macos" : Deno.build.os;
-  return `${os}_${Deno.build.arch}`;
+  return `${os}_${isMusl() ? "musl_" : ""}${Deno.build.arch}`;
 }

@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { platformName, platforms } from "../ffi/platforms.ts";
+import { isEmulated } from "./emulated.ts";
+import { canMount, mountReason, withMounts } from "./mounting.ts";
 import { firstFlags, open, opened, type Opening, temporaryFolder } from "./opening.ts";
 
 const isWindows = Deno.build.os === "windows";
+
+/** How many start at once; an emulated one takes seconds of the processor. */
+const processes = isEmulated ? 8 : 32;
 
 /** Opens the library from this folder, with exactly the permissions that takes. */
 function openIn(folder: string, opening: Opening = {}): Promise<string> {
@@ -95,8 +100,8 @@ for (
 Deno.test("openLibrary() succeeds in every process that starts at once", async () => {
   using temporary = temporaryFolder();
   const folder = join(temporary.path, "library");
-  const outputs = await Promise.all(Array.from({ length: 8 }, () => openIn(folder)));
-  assert.deepEqual(outputs, Array(8).fill(opened));
+  const outputs = await Promise.all(Array.from({ length: processes }, () => openIn(folder)));
+  assert.deepEqual(outputs, Array(processes).fill(opened));
   assert.equal(names(folder).length, 1);
 });
 
@@ -153,7 +158,7 @@ Deno.test("openLibrary() says so when the folder cannot be made", async () => {
   Deno.writeTextFileSync(file, "");
   const output = await openIn(join(file, "library"));
   assert(output.startsWith(`LIBRARY: cannot unpack the native library into ${file}`), output);
-  assert.match(output, /set PROMETHEUS_TINY_SHARED_DIR to a folder that this user can write$/);
+  assert.match(output, /set PROMETHEUS_TINY_SHARED_DIR to a folder that this user can write and /);
 });
 
 /** An import map that puts another module in the place of this platform's library. */
@@ -198,21 +203,88 @@ Deno.test("openLibrary() lists the supported platforms where there is no library
   assert.equal(
     output,
     "PLATFORM: there is no native library for freebsd_riscv64; supported are linux_x86_64, " +
-      "linux_aarch64, macos_x86_64, macos_aarch64, windows_x86_64, windows_aarch64",
+      "linux_aarch64, linux_musl_x86_64, linux_musl_aarch64, macos_x86_64, macos_aarch64, " +
+      "windows_x86_64, windows_aarch64. If you have built one from the sources (csrc), set " +
+      "PROMETHEUS_TINY_LIBRARY to its path",
   );
 });
 
-Deno.test("openLibrary() works where the modules come from a server", async () => {
+Deno.test("openLibrary() asks for musl's library where Deno was built for musl", async () => {
   using temporary = temporaryFolder();
-  const root = new URL("..", import.meta.url);
-  await using server = Deno.serve({ port: 0, onListen: () => {} }, async ({ url }) => {
-    const file = await Deno.open(new URL(`.${new URL(url).pathname}`, root));
-    return new Response(file.readable, { headers: { "content-type": "text/typescript" } });
+  const module = dataModule(`
+    const build = { ...Deno.build, os: "linux", arch: "aarch64", target: "aarch64-alpine-linux-musl" };
+    Object.defineProperty(globalThis, "Deno", { value: { ...Deno, build } });
+    const { platformName } = await import(${
+    JSON.stringify(import.meta.resolve("../ffi/platforms.ts"))
   });
-  const host = `localhost:${server.addr.port}`;
-  const output = await openIn(temporary.path, {
-    module: `http://${host}/tests/open_library.ts`,
-    flags: [`--allow-import=${host}`, "--no-config"],
-  });
-  assert.equal(output, opened);
+    console.log(platformName());`);
+  assert.equal(await openIn(temporary.path, { module }), "linux_musl_aarch64");
 });
+
+/** The library as openLibrary() unpacks it. */
+async function unpacked(folder: string): Promise<string> {
+  assert.equal(await openIn(folder), opened);
+  return join(folder, names(folder)[0]);
+}
+
+Deno.test("openLibrary() opens the file that PROMETHEUS_TINY_LIBRARY names, and unpacks nothing", async () => {
+  using temporary = temporaryFolder();
+  const file = join(temporary.path, "own");
+  Deno.renameSync(await unpacked(join(temporary.path, "first")), file);
+  const folder = join(temporary.path, "second");
+  const env = { PROMETHEUS_TINY_LIBRARY: file, PROMETHEUS_TINY_SHARED_DIR: folder };
+  assert.equal(await open({ env, flags: ["--allow-ffi"] }), opened);
+  assert.throws(() => Deno.lstatSync(folder), Deno.errors.NotFound);
+});
+
+Deno.test("openLibrary() says that PROMETHEUS_TINY_LIBRARY names no library", async () => {
+  using temporary = temporaryFolder();
+  const file = join(temporary.path, "not there");
+  const opening = { flags: ["--allow-ffi"] };
+  const output = await open({ ...opening, env: { PROMETHEUS_TINY_LIBRARY: file } });
+  assert(output.startsWith(`LIBRARY: cannot load the native library ${file}: `), output);
+  assert.match(output, /PROMETHEUS_TINY_LIBRARY names it: set that to .* or unset it /);
+  assert.equal(
+    await open({ ...opening, env: { PROMETHEUS_TINY_LIBRARY: "own.so" } }),
+    "LIBRARY: PROMETHEUS_TINY_LIBRARY=own.so is not an absolute path: make it one",
+  );
+});
+
+/** The command that opens the library. */
+const openModule = [
+  ...[Deno.execPath(), "run", "--quiet", "--allow-all"],
+  fileURLToPath(import.meta.resolve("./open_library.ts")),
+];
+
+for (
+  const [what, mount, expected] of [
+    [
+      "is mounted noexec",
+      "-o noexec",
+      /^LIBRARY: cannot load .* mounted noexec: set PROMETHEUS_TINY_SHARED_DIR to a folder elsewhere$/,
+    ],
+    [
+      "has no room",
+      "-o size=16k",
+      /^LIBRARY: cannot unpack .*No space left.*; set PROMETHEUS_TINY_SHARED_DIR to .* has room, or /,
+    ],
+    [
+      "is read-only",
+      "-o ro",
+      /^LIBRARY: cannot unpack .*Read-only file system.*; set PROMETHEUS_TINY_SHARED_DIR to /,
+    ],
+  ] as const
+) {
+  Deno.test({
+    name: `openLibrary() says what to do when its file system ${what}${mountReason}`,
+    ignore: !canMount,
+    fn() {
+      const lines = withMounts(
+        `mount -t tmpfs ${mount} none "$0" || exit 1; ` +
+          `PROMETHEUS_TINY_SHARED_DIR="$0/library" "$@"; ls -A "$0/library" 2> /dev/null | grep tmp`,
+        openModule,
+      );
+      assert.match(lines.join("\n"), expected); // and grep found no temporary file
+    },
+  });
+}

@@ -20,7 +20,7 @@ Deno.test("openLibrary() can do with a folder for --allow-ffi when it may read t
     flags: [
       ...firstFlags(folder).slice(1),
       `--allow-ffi=${folder}`,
-      "--allow-env=PROMETHEUS_TINY_SHARED_DIR,XDG_CACHE_HOME,HOME,LOCALAPPDATA",
+      "--allow-env=PROMETHEUS_TINY_SHARED_DIR,PROMETHEUS_TINY_LIBRARY,XDG_CACHE_HOME,HOME,LOCALAPPDATA",
       "--allow-sys=uid",
     ],
   });

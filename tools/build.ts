@@ -21,19 +21,22 @@ const root = dirname(import.meta.dirname!);
 const prebuiltFolder = join(root, "ffi", "prebuilt");
 
 /** Brings the modules of ffi/prebuilt up to date; returns the platforms that had to be built. */
-export async function build(options: { all?: boolean } = {}): Promise<string[]> {
+export async function build(
+  options: { all?: boolean; only?: string[] } = {},
+): Promise<string[]> {
   const host = platformName();
-  if (!options.all && !(host in platforms)) {
+  const wanted = options.all ? Object.keys(platforms) : options.only ?? [host];
+  if (!options.all && !options.only && !(host in platforms)) {
     throw new Error(
       `the native library is not made for ${host}, only for ${Object.keys(platforms).join(", ")}`,
     );
   }
   using _lock = await lockFile(join(root, ".zig-cache", "build.lock"));
   const inputs = hashInputs();
-  const wanted = options.all ? Object.keys(platforms) : [host];
   const stale = wanted.filter((platform) => !isFresh(platform, inputs));
   if (stale.length > 0) {
-    await zigBuild(options.all ? ["libs"] : [], `the native library for ${stale.join(", ")}`);
+    const steps = options.all ? ["libs"] : options.only ?? [];
+    await zigBuild(steps, `the native library for ${stale.join(", ")}`);
     for (const platform of stale) writeModule(platform, inputs);
   }
   // A literal import() must resolve when types are checked, whatever this machine has built.

@@ -4,29 +4,23 @@
  *     deno task test          the tests of C and of TypeScript, and replayed inputs of the fuzzers
  *     deno task test:c        only those of C
  *     deno task test:soak     the long ones: more kills, more processes, 5,000,000 runs of the fuzzer
+ *     deno task test:release  those of the libraries for all platforms and of what is published
  *
  * @module
  */
 
 import { join } from "node:path";
 import { build, zigBuild } from "./build.ts";
+import { testDeno } from "./deno_tests.ts";
 import { canFuzz, fuzzTargets, replay } from "./fuzz.ts";
-import {
-  type Count,
-  finish,
-  libraryEnvironment,
-  list,
-  root,
-  run,
-  runTestProgram,
-  sum,
-} from "./run.ts";
+import { type Count, finish, list, root, runTestProgram, sum } from "./run.ts";
 
 const parts: Record<string, () => Promise<Count>> = {
   c: testC,
   fuzz: testFuzz,
-  deno: () => testDeno("TypeScript", ["tests", "--ignore=tests/soak"], 12),
+  deno: () => built("TypeScript", ["tests", "--ignore=tests/soak,tests/release"], 12),
   soak: testSoak,
+  release: testRelease,
 };
 
 /** Programs of tests/c that do in full what `c` does in little, by their settings. */
@@ -62,7 +56,7 @@ async function testSoak(): Promise<Count> {
   } else {
     console.error("skipped: there is no clang with libFuzzer (Debian: clang, libclang-rt-dev)");
   }
-  counts.push(await testDeno("the long tests", ["tests/soak"], 60));
+  counts.push(await built("the long tests", ["tests/soak"], 60));
   return sum(counts);
 }
 
@@ -75,36 +69,18 @@ async function testFuzz(): Promise<Count> {
   return await replay();
 }
 
-async function testDeno(what: string, args: string[], limitMinutes: number): Promise<Count> {
+async function built(what: string, args: string[], limitMinutes: number): Promise<Count> {
   await build();
   console.error(`Running ${what} ...`);
-  const folder = await Deno.makeTempDir({ prefix: "prometheus-tiny-shared-test-" });
-  try {
-    const report = join(folder, "report.xml");
-    const success = await run(
-      Deno.execPath(),
-      ["test", "--allow-all", "--permit-no-files", `--junit-path=${report}`, ...args],
-      libraryEnvironment,
-      limitMinutes * 60_000,
-    );
-    const count = await readReport(report);
-    // Not every failure belongs to a test: types, an exception between tests.
-    if (!success) count.failed = Math.max(count.failed, 1);
-    return count;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  return await testDeno(args, limitMinutes);
 }
 
-/** Adds up the suites of a JUnit report; ignored tests count as neither. */
-async function readReport(path: string): Promise<Count> {
-  const text = await Deno.readTextFile(path).catch(() => "");
-  return sum([...text.matchAll(/<testsuite ([^>]*)>/g)].map(([, attributes]) => {
-    const number = (name: string) =>
-      Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0);
-    const failed = number("failures") + number("errors");
-    return { passed: number("tests") - number("disabled") - failed, failed };
-  }));
+/** What only a release needs: it takes the libraries of all platforms, and builds them twice. */
+async function testRelease(): Promise<Count> {
+  await build({ all: true });
+  await zigBuild(["assembly"], "the code for arm64 as text");
+  console.error("Running the tests of what is published ...");
+  return await testDeno(["tests/release"], 15);
 }
 
 const names = Deno.args.length > 0 ? Deno.args : ["c", "fuzz", "deno"];

@@ -1,63 +1,28 @@
-#define _GNU_SOURCE
 #include "store_help.h"
 
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
-#include <dirent.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "points.h"
-
-/* ---- folders and files ------------------------------------------------------------------------------ */
-
-bool help_make_folder(char *folder, size_t size) {
-  struct stat st;
-  const char *base = getenv("TEST_FOLDER");
-  if (!base) base = stat("/dev/shm", &st) == 0 && S_ISDIR(st.st_mode) ? "/dev/shm" : "/tmp";
-  snprintf(folder, size, "%s/pts-test-XXXXXX", base);
-  if (mkdtemp(folder)) return true;
-  perror(folder);
-  return false;
-}
-
-void help_remove_folder(const char *folder) {
-  DIR *entries = opendir(folder);
-  if (!entries) return;
-  for (struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
-    char path[4096];
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    unlink(path);
-  }
-  closedir(entries);
-  rmdir(folder);
-}
+/* ---- files ------------------------------------------------------------------------------------------ */
 
 uint64_t help_allocated(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+  pts_file_id id;
+  return pts_os_identify_path(path, &id) == 0 ? id.allocated : 0;
 }
 
 bool help_map(const char *path, help_image *image) {
   memset(image, 0, sizeof *image);
-  int fd = open(path, O_RDWR | O_CLOEXEC);
-  struct stat st;
-  if (fd < 0 || fstat(fd, &st) != 0) return false;
-  void *base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  close(fd);
-  if (base == MAP_FAILED) return false;
+  pts_fd fd;
+  pts_file_id id;
+  void *base;
+  if (pts_os_open(path, &fd) != 0) return false;
+  bool mapped = pts_os_identify(fd, &id) == 0 && pts_os_map(fd, id.size, &base) == 0;
+  pts_os_close(fd);
+  if (!mapped) return false;
   image->base = base;
-  image->size = (uint64_t)st.st_size;
+  image->size = id.size;
   image->super = base;
   uint8_t *section = image->base + image->super->sections[PTS_SECTION_METRICS].offset;
   image->metrics = (pts_metrics *)(void *)section;
@@ -69,7 +34,7 @@ bool help_map(const char *path, help_image *image) {
   return true;
 }
 
-void help_unmap(help_image *image) { munmap(image->base, (size_t)image->size); }
+void help_unmap(help_image *image) { pts_os_unmap(image->base, image->size); }
 
 /* ---- stores ------------------------------------------------------------------------------------------- */
 
@@ -221,109 +186,6 @@ int32_t help_check(const char *path, uint32_t flags, int32_t expected) {
     fprintf(stderr, "pts_check: %d findings, not %d:\n%s\n", findings, expected, report);
   return findings;
 }
-
-/* ---- processes ------------------------------------------------------------------------------------------ */
-
-/* A test that crashes must not leave children that wait for it, or work, for ever. */
-static void die_with_parent(pid_t parent) {
-#ifdef __linux__
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent && getppid() != 0) _exit(1); /* 0: in another pid namespace */
-#else
-  (void)parent;
-#endif
-}
-
-pid_t help_spawn(void (*run)(void *context), void *context) {
-  fflush(NULL);
-  pid_t parent = getpid(), child = fork();
-  if (child != 0) return child;
-  die_with_parent(parent);
-  run(context);
-  fflush(NULL);
-  _exit(0);
-}
-
-int help_wait(pid_t child) {
-  int status = -1;
-  return waitpid(child, &status, 0) == child ? status : -1;
-}
-
-int help_in_child(void (*run)(void *context), void *context) {
-  return help_wait(help_spawn(run, context));
-}
-
-/* ---- points --------------------------------------------------------------------------------------------- */
-
-#define MOST_LINES 2048u
-#define MOST_SOURCES 64u
-
-/* Shared with children: which lines of which sources had a point that was passed. */
-typedef struct points_seen {
-  char source[MOST_SOURCES][32];
-  uint8_t line[MOST_SOURCES][MOST_LINES];
-} points_seen;
-static points_seen *seen;
-
-static const char *base_of(const char *file) {
-  const char *slash = strrchr(file, '/');
-  return slash ? slash + 1 : file;
-}
-
-static unsigned number_of_source(const char *name) {
-  unsigned i = 0;
-  while (i < MOST_SOURCES - 1 && seen->source[i][0] && strcmp(seen->source[i], name) != 0) i++;
-  if (!seen->source[i][0]) snprintf(seen->source[i], sizeof seen->source[i], "%s", name);
-  return i;
-}
-
-void help_points_see(const char *file, int line) {
-  if ((unsigned)line < MOST_LINES) seen->line[number_of_source(base_of(file))][line] = 1;
-}
-
-void help_points_watch(void) {
-  seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (seen == MAP_FAILED) abort();
-  pts_points_watch = help_points_see;
-}
-
-int help_points_left_out(const char *source) {
-  char path[64], text[1024];
-  snprintf(path, sizeof path, "csrc/%s", source);
-  FILE *file = fopen(path, "r");
-  if (!file) return -1;
-  int left_out = 0;
-  const uint8_t *passed = seen->line[number_of_source(source)];
-  for (unsigned line = 1; line < MOST_LINES && fgets(text, sizeof text, file); line++) {
-    if (!strstr(text, "PTS_POINT();") || passed[line]) continue;
-    fprintf(stderr, "%s:%u: no test passes this point\n", path, line);
-    left_out++;
-  }
-  fclose(file);
-  return left_out;
-}
-
-#ifdef __linux__
-#include <sched.h>
-#include <sys/mount.h>
-
-bool help_mount_tmpfs(const char *folder, const char *options) {
-  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-         mount("none", folder, "tmpfs", 0, options) == 0;
-}
-
-bool help_remount(const char *folder, bool read_only, const char *options) {
-  return mount(NULL, folder, NULL, MS_REMOUNT | (read_only ? MS_RDONLY : 0), options) == 0;
-}
-
-bool help_new_pid_namespace(void) { return unshare(CLONE_NEWPID) == 0; }
-#else
-bool help_mount_tmpfs(const char *folder, const char *options) { return !folder && !options; }
-bool help_remount(const char *folder, bool read_only, const char *options) {
-  return !folder && !read_only && !options;
-}
-bool help_new_pid_namespace(void) { return false; }
-#endif
 
 /* ---- numbers -------------------------------------------------------------------------------------------- */
 

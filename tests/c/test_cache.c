@@ -492,6 +492,7 @@ static void names_exclude_each_other(void) {
   pts_cache_close(c);
 }
 
+#if TEST_HAS_FORK
 static void a_killed_holder_frees_its_name(void) {
   uint32_t c = open_cache("killed", 0, 1, 0, 0);
   pid_t pid = fork();
@@ -505,6 +506,7 @@ static void a_killed_holder_frees_its_name(void) {
   CHECK(pts_cache_named_try(c, bytes("job"), 3) >= 0);
   pts_cache_close(c);
 }
+#endif
 
 /* ---- write-back ------------------------------------------------------------------------------ */
 
@@ -763,7 +765,9 @@ int main(void) {
       TEST(one_page_at_a_time),
       TEST(a_lock_has_a_deadline),
       TEST(names_exclude_each_other),
+#if TEST_HAS_FORK
       TEST(a_killed_holder_frees_its_name),
+#endif
       TEST(dirty_entries_are_shown_before_they_go),
       TEST(many_sets_leave_dirty_ones_to_the_caller),
       TEST(clear_keeps_counters_and_purge_keeps_the_living),

@@ -6,11 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache.h"
 #include "points.h"
+#include "process.h"
+#include "store_help.h"
+
+#if TEST_HAS_FORK
+#include <sys/wait.h>
+#endif
 
 #define NOW 1700000000u
 
@@ -50,12 +55,7 @@ static inline const char *in_folder(const char *name) {
 
 /* Returns main's result. Every test's files live in one folder, which is gone afterwards. */
 static inline int run_tests(const test_case *tests, size_t count) {
-  const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-  snprintf(test_folder, sizeof test_folder, "%s/pts-test-cache-XXXXXX", parent);
-  if (!mkdtemp(test_folder)) {
-    perror("mkdtemp");
-    return 1;
-  }
+  if (!help_make_folder(test_folder, sizeof test_folder)) return 1;
   int failed = 0;
   for (size_t i = 0; i < count; i++) {
     check_failures = 0;
@@ -64,9 +64,7 @@ static inline int run_tests(const test_case *tests, size_t count) {
     fprintf(stderr, "FAILED: %s\n", tests[i].name);
     failed++;
   }
-  char command[300];
-  snprintf(command, sizeof command, "rm -rf '%s'", test_folder);
-  if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", test_folder);
+  help_remove_folder(test_folder);
   printf("%d passed, %d failed\n", (int)count - failed, failed);
   return failed == 0 ? 0 : 1;
 }

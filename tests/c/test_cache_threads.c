@@ -147,6 +147,7 @@ static void a_thread_that_ends_leaves_nothing_locked(void) {
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
+#if TEST_HAS_FORK
 static pid_t start_child(uint32_t number) {
   pid_t pid = fork();
   if (pid != 0) return pid;
@@ -191,6 +192,7 @@ static void killed_processes_leave_sound_pages(void) {
   CHECK_EQUAL(statistics(c).damage, 0);
   pts_cache_close(c);
 }
+#endif
 
 int main(void) {
 #define TEST(name) {#name, name}
@@ -198,7 +200,9 @@ int main(void) {
       TEST(threads_read_whole_values),
       TEST(a_locked_page_loses_no_update),
       TEST(a_thread_that_ends_leaves_nothing_locked),
+#if TEST_HAS_FORK
       TEST(killed_processes_leave_sound_pages),
+#endif
   };
   return run_tests(tests, sizeof tests / sizeof *tests);
 }

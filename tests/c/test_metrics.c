@@ -182,6 +182,7 @@ static void live_parts_merge_and_leave_with_their_worker(void) {
   close_pair(&p);
 }
 
+#if TEST_HAS_FORK
 static void set_live_and_die(void *path) {
   int32_t a = help_open(path, 0);
   int32_t h = help_series(a, PTS_KIND_LIVE, "live");
@@ -197,6 +198,7 @@ static void a_killed_workers_part_leaves(void) {
   CHECK(help_value(p.a, h) == 1);
   close_pair(&p);
 }
+#endif
 
 /* ---- histograms ------------------------------------------------------------------------------------------ */
 
@@ -476,7 +478,9 @@ static const test_case tests[] = {
     {"numbers print as Prometheus prints them", numbers_print_as_prometheus_prints_them},
     {"an enum shows one state", an_enum_shows_one_state},
     {"live parts merge and leave with their worker", live_parts_merge_and_leave_with_their_worker},
+#if TEST_HAS_FORK
     {"a killed worker's part leaves", a_killed_workers_part_leaves},
+#endif
     {"observations of workers add up", observations_of_workers_add_up},
     {"every bound is found", every_bound_is_found},
     {"other bounds with the same labels unite", other_bounds_with_the_same_labels_unite},

@@ -61,12 +61,15 @@ static const char *in_folder(const char *name) {
   return path;
 }
 
-/* An empty file of that name, open. */
+/* An empty file of that name, open: by its name, as some systems no longer tell the device of what was
+ * opened by another. */
 static inline pts_fd make_file(const char *path) {
   char temp[PTS_PATH_MAX];
   pts_fd fd = PTS_NO_FD;
   CHECK_EQUAL(pts_os_create(path, 0600, &fd, temp), 0);
   CHECK_EQUAL(pts_os_publish(fd, temp, path, false), 0);
+  pts_os_close(fd);
+  CHECK_EQUAL(pts_os_open(path, &fd), 0);
   return fd;
 }
 

@@ -10,12 +10,16 @@
 #include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "atomics.h"
 #include "metrics.h"
+#include "process.h"
 #include "store_help.h"
+
+#if TEST_HAS_FORK
+#include <sys/wait.h>
+#endif
 
 static inline pts_usage usage_of(int32_t attachment) {
   pts_usage usage = {0};
