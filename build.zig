@@ -70,17 +70,45 @@ fn testFolder(b: *std.Build, tested: std.Build.ResolvedTarget) []const u8 {
     return b.fmt("test-{t}-{t}", .{ tested.result.os.tag, tested.result.abi });
 }
 
-/// What is the same for a library and for the text of its code.
-fn addCompiler(b: *std.Build, target: Target) *std.Build.Step.Run {
-    const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple });
+/// What every call of the library passes through, and what takes long with many entries: for speed.
+/// Everything else is compiled to be small, as the package carries it eight times.
+const fast_sources = [_][]const u8{
+    "cache_read.c",
+    "cache_write.c",
+    "cell.c",
+    "index.c",
+    "lock.c",
+    "number.c",
+    "page.c",
+    "reading.c",
+    "render.c",
+};
+
+fn isFast(file: []const u8) bool {
+    for (fast_sources) |fast| if (std.mem.eql(u8, file, fast)) return true;
+    return false;
+}
+
+/// Compiles one source of the library; kind is `-c`, or `-S` for its code as text.
+fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8) std.Build.LazyPath {
+    const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple, kind });
+    cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
-    cc.addArgs(&.{ "-O3", "-DNDEBUG", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections" });
-    if (std.mem.startsWith(u8, target.triple, "x86_64")) cc.addArg(two_words);
+    cc.addArgs(&.{ if (isFast(file)) "-O3" else "-Oz", "-DNDEBUG", "-fvisibility=hidden" });
+    // zig cc itself passes -c along when it is asked for text.
+    cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.
     cc.addArgs(&.{ "-fno-vectorize", "-fno-slp-vectorize" });
+    if (std.mem.startsWith(u8, target.triple, "x86_64")) cc.addArg(two_words);
     // Windows walks the stack by its tables; elsewhere only exceptions would need them.
     if (target.os != .windows) cc.addArgs(&.{ "-fPIC", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables" });
-    return cc;
+    // Apple's headers say since when there is a function: none may be newer than the oldest system.
+    if (target.os == .macos) cc.addArg("-Wunguarded-availability");
+    cc.addFileArg(b.path(b.pathJoin(&.{ "csrc", file })));
+    addHeaders(b, cc, target.os);
+    cc.addArg("-o");
+    const extension = if (std.mem.eql(u8, kind, "-S")) "s" else "o";
+    return cc.addOutputFileArg(b.fmt("{s}.{s}", .{ std.fs.path.stem(file), extension }));
 }
 
 /// The shared library of one target. It is linked by `zig cc` and not by `b.addLibrary`, because
@@ -89,18 +117,18 @@ fn addCompiler(b: *std.Build, target: Target) *std.Build.Step.Run {
 ///
 /// The same sources give the same bytes in every folder: nothing of the machine goes into them.
 fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
-    const cc = addCompiler(b, target);
-    cc.setName(b.fmt("zig cc {s}", .{target.name}));
-    cc.addArgs(&.{ "-shared", "-s" });
+    const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple });
+    cc.setName(b.fmt("zig cc -shared {s}", .{target.name}));
+    cc.addArgs(&.{ "-O3", "-shared", "-s" });
     switch (target.os) {
         .linux => cc.addArgs(&.{ "-pthread", "-dynamic", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections" }),
+        // -x: without names of what is not exported, which -s leaves there.
         .macos => cc.addArgs(&.{ b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name}), "-Wl,-x", "-Wl,-dead_strip" }),
         else => {},
     }
     for (findSources(b, "csrc", isLibrarySource, target.os)) |file| {
-        cc.addFileArg(b.path(b.pathJoin(&.{ "csrc", file })));
+        cc.addFileArg(addCompiler(b, target, file, "-c"));
     }
-    addHeaders(b, cc, target.os);
     const file_name = switch (target.os) {
         .windows => library_name ++ ".dll",
         .macos => "lib" ++ library_name ++ ".dylib",
@@ -111,19 +139,13 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
     return &b.addInstallLibFile(output, b.pathJoin(&.{ target.name, file_name })).step;
 }
 
-/// One text for each source, made with the library's flags: tests/release reads in it with which
-/// order the processor is told to do the accesses of the hot paths.
+/// One text for each source that is compiled for speed, made with the library's flags: tests/release
+/// reads in it in which order the processor is told to do the accesses of the hot paths.
 fn addAssembly(b: *std.Build, target: Target, step: *std.Build.Step) void {
-    for (findSources(b, "csrc", isLibrarySource, target.os)) |file| {
-        const cc = addCompiler(b, target);
-        cc.setName(b.fmt("zig cc -S {s}", .{file}));
-        cc.addArg("-S");
-        cc.addFileArg(b.path(b.pathJoin(&.{ "csrc", file })));
-        addHeaders(b, cc, target.os);
+    for (fast_sources) |file| {
         const name = b.fmt("{s}.s", .{std.fs.path.stem(file)});
-        cc.addArg("-o");
-        const output = cc.addOutputFileArg(name);
-        step.dependOn(&b.addInstallFile(output, b.pathJoin(&.{ "assembly", target.name, name })).step);
+        const text = addCompiler(b, target, file, "-S");
+        step.dependOn(&b.addInstallFile(text, b.pathJoin(&.{ "assembly", target.name, name })).step);
     }
 }
 
@@ -239,9 +261,16 @@ fn belongsTo(part: []const u8, os: std.Target.Os.Tag) bool {
 
 /// Windows has no fork, no signals, no users to become: only these are written without.
 const portable_programs = [_][]const u8{
+    "test_cache.c",
+    "test_cache_model.c",
+    "test_cache_threads.c",
+    "test_check.c",
+    "test_metrics.c",
     "test_number.c",
     "test_platform.c",
     "test_processes.c",
+    "test_render.c",
+    "test_threads.c",
 };
 
 fn isTestProgram(name: []const u8, os: std.Target.Os.Tag) bool {

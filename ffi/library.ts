@@ -11,7 +11,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
-import { gunzipSync } from "node:zlib";
+import { brotliDecompressSync } from "node:zlib";
 import { StoreError } from "../src/errors.ts";
 import { effectiveUser, libraryPlace } from "./folder.ts";
 import { flag, requirePermissions } from "./permissions.ts";
@@ -131,7 +131,7 @@ function unpackLibrary(library: Prebuilt, folder: string): string {
     missing(folder, [
       flag("write", folder),
     ]));
-  const bytes = gunzipSync(Buffer.from(library.gzip, "base64"));
+  const bytes = brotliDecompressSync(Buffer.from(library.brotli, "base64"));
   if (!isWhole(bytes, library)) {
     throw new StoreError(
       "LIBRARY",

@@ -10,8 +10,8 @@ export interface Prebuilt {
   size: number;
   /** SHA-256 of the library, in hexadecimal. */
   sha256: string;
-  /** The library, compressed with gzip, in base64. */
-  gzip: string;
+  /** The library, compressed with Brotli, in base64. */
+  brotli: string;
 }
 
 /** What differs between the platforms. */

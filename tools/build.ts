@@ -12,7 +12,7 @@
 
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 import { platformName, platforms } from "../ffi/platforms.ts";
 import { lockFile } from "./lock.ts";
 import { findZig } from "./zig.ts";
@@ -108,13 +108,22 @@ function writeModule(platform: string, inputs: string): void {
 const prebuilt: Prebuilt | null = {
   size: ${bytes.length},
   sha256: "${createHash("sha256").update(bytes).digest("hex")}",
-  gzip: "${gzipSync(bytes, { level: 9 }).toString("base64")}",
+  brotli: "${compress(bytes).toString("base64")}",
 };
 export default prebuilt;
 `;
   replaceFile(modulePath(platform), text);
   const kib = (size: number) => `${Math.ceil(size / 1024)} KiB`;
   console.error(`  ${platform}: library ${kib(bytes.length)}, module ${kib(text.length)}`);
+}
+
+/** As small as it gets: it is compressed once, and fetched by everybody. */
+function compress(bytes: Uint8Array) {
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  };
+  return brotliCompressSync(bytes, { params });
 }
 
 /** The module of a platform that this machine has not built. */
