@@ -50,7 +50,7 @@ pub fn build(b: *std.Build) void {
         if (std.mem.eql(u8, target.name, "linux_aarch64")) addAssembly(b, target, assembly_step);
     }
 
-    const tested = b.standardTargetOptions(.{});
+    const tested = withTwoWords(b, b.standardTargetOptions(.{}));
     const test_step = b.step("test", "Build and run the C tests");
     const programs_step = b.step("test-programs", "Build the C tests into zig-out/test");
     const support = addTestLibrary(b, tested);
@@ -63,6 +63,14 @@ pub fn build(b: *std.Build) void {
         });
         programs_step.dependOn(&install.step);
     }
+}
+
+/// As the library is compiled; a flag alone does not reach what Zig tells the compiler of the processor.
+fn withTwoWords(b: *std.Build, target: std.Build.ResolvedTarget) std.Build.ResolvedTarget {
+    if (target.query.isNative() or target.result.cpu.arch != .x86_64) return target;
+    var query = target.query;
+    query.cpu_features_add.addFeature(@intFromEnum(std.Target.x86.Feature.cx16));
+    return b.resolveTargetQuery(query);
 }
 
 fn testFolder(b: *std.Build, tested: std.Build.ResolvedTarget) []const u8 {
