@@ -100,7 +100,10 @@ for (const architecture of ["x86_64", "aarch64"]) {
     };
     const known = new Set(Object.values(since).flat());
     const plain = (call: string) =>
-      call.replace(/^_/, "").replace(/^__bzero$/, "bzero").replace(/\$INODE64$|\$DARWIN_EXTSN$/, "");
+      call.replace(/^_/, "").replace(/^__bzero$/, "bzero").replace(
+        /\$INODE64$|\$DARWIN_EXTSN$/,
+        "",
+      );
     assert.deepEqual(imports.map(plain).filter((call) => !known.has(call)), []);
   });
 }
