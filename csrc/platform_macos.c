@@ -15,6 +15,7 @@
 #include "atomics.h"
 #include "layout.h"
 #include "platform_flock.h"
+#include "platform_poll.h"
 #include "pts.h"
 
 /* ---- new files ------------------------------------------------------------------------------- */
@@ -133,17 +134,9 @@ int32_t pts_os_lock_held(pts_os_locks *locks, uint64_t byte) {
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-#define FIRST_NAP_US 20u
-#define LONGEST_NAP_US 1000u
-
-/* Waiting for a word in shared memory is public only since macOS 14.4: look at it now and then. */
+/* Waiting for a word in shared memory is public only since macOS 14.4. */
 void pts_os_wait(uint64_t *word, uint32_t value, uint32_t timeout_ms) {
-  uint64_t deadline = pts_os_monotonic_ms() + timeout_ms;
-  uint32_t nap = FIRST_NAP_US;
-  while ((uint32_t)pts_load_acquire_u64(word) == value && pts_os_monotonic_ms() < deadline) {
-    usleep(nap);
-    if (nap < LONGEST_NAP_US) nap *= 2;
-  }
+  pts_poll_wait(word, value, timeout_ms);
 }
 
 void pts_os_wake(uint64_t *word) { (void)word; }

@@ -87,7 +87,10 @@ async function compile(
     return await run(compiler, [...flags, "-c", source, "-o", object]) ? object : undefined;
   };
   const objects: string[] = [];
-  const shared = [...librarySources(), ...list("tests/c", /^(?!test_).*\.c$/).map(inTests)];
+  const shared = [
+    ...librarySources(),
+    ...list("tests/c", /^(?!test_|host_windows).*\.c$/).map(inTests),
+  ];
   for (const source of shared) {
     const object = await toObject(source);
     if (object === undefined) return undefined;

@@ -1,4 +1,5 @@
-/* test_platform_flock.c: the locks that platform_macos.c falls back to, on any Unix system. */
+/* test_platform_flock.c: the locks and the waiting that platform_macos.c falls back to, on any Unix
+ * system. */
 
 #define _GNU_SOURCE
 #include "test_platform.h"
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "platform_flock.h"
+#include "platform_poll.h"
 
 /* What the tests work on: two that share the locks of one store. */
 static pts_fd store;
@@ -189,6 +191,38 @@ static void removed_files_let_nobody_in(void) {
   close_store();
 }
 
+/* ---- waiting without a futex ----------------------------------------------------------------- */
+
+static void a_poll_sees_what_another_process_stores(void) {
+  void *map;
+  open_store();
+  CHECK_EQUAL(pts_os_resize(store, PTS_STEP), 0);
+  CHECK_EQUAL(pts_os_allocate(store, 0, PTS_STEP), 0);
+  CHECK_EQUAL(pts_os_map(store, PTS_STEP, &map), 0);
+  uint64_t *word = map;
+  pid_t child = fork();
+  if (child == 0) {
+    pts_os_sleep(30);
+    pts_store_release_u64(word, 7);
+    _exit(0); /* and wakes nobody */
+  }
+  uint64_t start = pts_os_monotonic_ms();
+  pts_poll_wait(word, 0, 20000);
+  CHECK_EQUAL(pts_load_acquire_u64(word), 7);
+  CHECK(pts_os_monotonic_ms() - start < 20000);
+  CHECK_EQUAL(waitpid(child, NULL, 0), child);
+  pts_os_unmap(map, PTS_STEP);
+  close_store();
+}
+
+static void a_poll_ends(void) {
+  uint64_t word = 1ull << 32 | 5;
+  pts_poll_wait(&word, 4, 20000); /* only the low half counts, and it differs */
+  uint64_t start = pts_os_monotonic_ms();
+  pts_poll_wait(&word, 5, 20);
+  CHECK(pts_os_monotonic_ms() - start >= 20);
+}
+
 static const test_case tests[] = {
     {"locks exclude each other", locks_exclude_each_other},
     {"an owner is its slot and epoch", an_owner_is_its_slot_and_epoch},
@@ -197,6 +231,8 @@ static const test_case tests[] = {
     {"another file of the path has other locks", another_file_of_the_path_has_other_locks},
     {"named locks leave no files", named_locks_leave_no_files},
     {"removed files let nobody in", removed_files_let_nobody_in},
+    {"a poll sees what another process stores", a_poll_sees_what_another_process_stores},
+    {"a poll ends", a_poll_ends},
 };
 
 int main(void) {

@@ -125,7 +125,7 @@ const hotPaths: HotPath[] = [
 ];
 
 for (const path of hotPaths) {
-  Deno.test(`on arm64, ${path.function} is told its order: ${path.because}`, async () => {
+  Deno.test(`on arm64, ${path.function} of ${path.file}.c tells the processor its order`, async () => {
     const text = await Deno.readTextFile(new URL(`${path.file}.s`, assembly));
     const found = orderOf(text, path.function);
     assert(
