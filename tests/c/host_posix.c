@@ -145,27 +145,6 @@ int help_points_left_out(const char *source) {
   return left_out;
 }
 
-#ifdef __linux__
-#include <sched.h>
-#include <sys/mount.h>
-
-bool help_mount_tmpfs(const char *folder, const char *options) {
-  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-         mount("none", folder, "tmpfs", 0, options) == 0;
-}
-
-bool help_remount(const char *folder, bool read_only, const char *options) {
-  return mount(NULL, folder, NULL, MS_REMOUNT | (read_only ? MS_RDONLY : 0), options) == 0;
-}
-
-bool help_new_pid_namespace(void) { return unshare(CLONE_NEWPID) == 0; }
-#else
-bool help_mount_tmpfs(const char *folder, const char *options) { return !folder && !options; }
-bool help_remount(const char *folder, bool read_only, const char *options) {
-  return !folder && !read_only && !options;
-}
-bool help_new_pid_namespace(void) { return false; }
-#endif
 
 /* ---- processes that run the program again ------------------------------------------------------------------- */
 
