@@ -74,11 +74,11 @@ uint32_t pts_index_hash(const pts_attachment *a, const pts_wanted *wanted) {
   const uint8_t *p = wanted->bytes;
   uint64_t left = wanted->size, value;
   for (; left >= 8; p += 8, left -= 8) {
-    memcpy(&value, p, 8);
+    pts_racing_copy(&value, p, 8);
     hash = mix(hash, value);
   }
   value = 0;
-  memcpy(&value, p, left);
+  pts_racing_copy(&value, p, left);
   hash = mix(hash, value);
   return (uint32_t)(hash >> 17);
 }

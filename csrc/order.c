@@ -184,6 +184,28 @@ static uint32_t class_of(const pts_record *record) {
   return record->kind == PTS_KIND_HISTOGRAM || record->kind == PTS_KIND_SUMMARY;
 }
 
+static uint32_t known_of(const pts_attachment *a, uint32_t n) {
+  uint64_t head = pts_load_acquire_u64(&a->records[n].head);
+  return head & PTS_HEAD_FREE ? 0 : PTS_HEAD_INCARNATION(head) + 1;
+}
+
+/*
+ * Whether a record's text is what was written: broken bytes could break every line behind them, so a record
+ * that does not suit its hash is left out, and counted once. (One that is given away at this moment comes
+ * in with its new labels.)
+ */
+static bool text_holds(pts_attachment *a, const pts_record *record, uint32_t known) {
+  pts_entry entry;
+  const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&record->entry), &entry);
+  if (bytes && entry.kind == record->kind) {
+    pts_wanted wanted = pts_entry_wanted(a, &entry, bytes);
+    if (pts_index_hash(a, &wanted) == entry.hash) return true;
+  }
+  pts_fence_acquire();
+  if (known_of(a, (uint32_t)(record - a->records)) == known) pts_damage(a);
+  return false;
+}
+
 /* The old families and the new ones in one sorted list. */
 static bool order_families(builder *b, pts_order *next) {
   const pts_order *old = b->old;
@@ -193,7 +215,8 @@ static bool order_families(builder *b, pts_order *next) {
   for (uint32_t n = old ? old->seen : 0; n < b->used; n++) {
     const pts_record *record = pts_record_at(b->a, n);
     pts_text name;
-    if (!record || record->kind != PTS_KIND_FAMILY || !pts_family_name(b->a, record, &name)) continue;
+    if (!record || record->kind != PTS_KIND_FAMILY || !text_holds(b->a, record, 1)) continue;
+    if (!pts_family_name(b->a, record, &name)) continue;
     fresh[count++] = (item){0, name, n};
   }
   sort_texts(fresh, count);
@@ -220,17 +243,12 @@ static bool order_families(builder *b, pts_order *next) {
 #define NO_GROUP UINT32_MAX
 
 /* The group (family and class) that a new series belongs to; none for families and broken records. */
-static uint32_t group_of(const builder *b, uint32_t n) {
+static uint32_t group_of(const builder *b, const pts_order *next, uint32_t n) {
   const pts_record *record = pts_record_at(b->a, n);
-  if (!record) return NO_GROUP;
+  if (!record || record->kind == PTS_KIND_FAMILY || !text_holds(b->a, record, next->known[n])) return NO_GROUP;
   uint32_t family = pts_load_relaxed_u32(&record->family);
-  if (record->kind == PTS_KIND_FAMILY || family >= b->used || b->rank[family] == 0) return NO_GROUP;
+  if (family >= b->used || b->rank[family] == 0) return NO_GROUP;
   return 2 * (b->rank[family] - 1) + class_of(record);
-}
-
-static uint32_t known_of(const pts_attachment *a, uint32_t n) {
-  uint64_t head = pts_load_acquire_u64(&a->records[n].head);
-  return head & PTS_HEAD_FREE ? 0 : PTS_HEAD_INCARNATION(head) + 1;
 }
 
 /* Which records come in: new ones; and if any were given away, those that have other labels now. */
@@ -265,11 +283,11 @@ static void place_items(builder *b, const uint32_t *group, uint32_t *next) {
 
 /* New series into `items`, by group (counting sort), then each group sorted. The groups are read from
  * the file once: what is counted is what is placed. */
-static bool gather(builder *b, uint32_t groups) {
+static bool gather(builder *b, const pts_order *order, uint32_t groups) {
   uint32_t *group = malloc((size_t)(b->added_count + 1) * sizeof *group);
   uint32_t *next = malloc((size_t)(groups + 1) * sizeof *next);
   for (uint32_t i = 0; group && i < b->added_count; i++) {
-    group[i] = group_of(b, b->added[i]);
+    group[i] = group_of(b, order, b->added[i]);
     if (group[i] != NO_GROUP) b->fresh[group[i] + 1]++;
   }
   for (uint32_t g = 0; g < groups; g++) b->fresh[g + 1] += b->fresh[g];
@@ -367,7 +385,7 @@ static uint32_t fill_class(const builder *b, pts_order *next, const uint32_t *ol
 static bool fill(builder *b, pts_order *next) {
   uint32_t groups = 2 * next->family_count, old_count = b->old ? b->old->series_count : 0;
   b->fresh = calloc(groups + 2, sizeof *b->fresh);
-  if (!b->fresh || !find_added(b, next) || !gather(b, groups)) return false;
+  if (!b->fresh || !find_added(b, next) || !gather(b, next, groups)) return false;
   next->series = malloc(((size_t)b->item_count + old_count + 1) * sizeof *next->series);
   uint32_t *scratch = malloc(((size_t)old_count + 1) * sizeof *scratch);
   bool made = next->series && scratch;

@@ -39,6 +39,7 @@ Deno.test("checkOptions() leaves everything else to the store", () => {
     permissions: undefined,
     maxWorkers: undefined,
     capacity: undefined,
+    maxSeries: 0,
     onWarning: console.warn,
   });
   assert.deepEqual(defaults, []);
