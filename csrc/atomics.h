@@ -17,6 +17,12 @@
 #define PTS_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #define PTS_NOINLINE __attribute__((noinline))
 
+static inline uint8_t pts_load_relaxed_u8(const uint8_t *p) {
+  return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline void pts_store_relaxed_u8(uint8_t *p, uint8_t v) {
+  __atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
 static inline uint32_t pts_load_acquire_u32(const uint32_t *p) {
   return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }

@@ -183,7 +183,7 @@ static uint32_t add_records(checker *c, range *ranges, uint32_t count) {
   for (uint32_t n = 0; n < c->used; n++) {
     const pts_record *record = pts_record_at(a, n);
     if (!record) continue;
-    count = add_entry(c, ranges, count, pts_load_relaxed_u32(&record->entry), record->slack);
+    count = add_entry(c, ranges, count, pts_load_relaxed_u32(&record->entry), pts_load_relaxed_u8(&record->slack));
     if (record->kind == PTS_KIND_FAMILY)
       count = add_entry(c, ranges, count, pts_load_acquire_u32(&record->extra), 0);
   }
@@ -325,11 +325,12 @@ static void check_free(checker *c) {
       if (!record || record->kind == PTS_KIND_FAMILY) continue;
       free_count += is_free(record);
       right &= listed[n] == is_free(record);
-      if (!is_free(record) && record->family < c->used) counts[record->family]++;
+      uint32_t family = pts_load_relaxed_u32(&record->family);
+      if (!is_free(record) && family < c->used) counts[family]++;
     }
     right &= free_count == count && count == pts_load_acquire_u32(&a->metrics->free_records);
     for (uint32_t n = 0; n < c->used; n++)
-      right &= a->records[n].kind != PTS_KIND_FAMILY || a->records[n].place == counts[n];
+      right &= a->records[n].kind != PTS_KIND_FAMILY || pts_load_relaxed_u32(&a->records[n].place) == counts[n];
     bool still = !index_locked(c) && pts_load_acquire_u64(&a->metrics->changes) == changes &&
                  pts_load_acquire_u32(&a->metrics->records_used) == used && used == c->used;
     expect(c, right || !still, "C9: %u records are free, %u are listed, %u counted", free_count, count,

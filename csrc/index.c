@@ -261,7 +261,7 @@ static void cover_cells(pts_attachment *a, uint32_t place, uint32_t words) {
 
 static void cover_record(pts_attachment *a, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
-  cover_entry(a, record->entry, record->slack);
+  cover_entry(a, record->entry, pts_load_relaxed_u8(&record->slack));
   if (record->kind != PTS_KIND_FAMILY) cover_cells(a, record->place, record->words);
   if (record->kind == PTS_KIND_FAMILY || pts_kind_has_bounds(record->kind))
     cover_entry(a, extra, 0);

@@ -106,7 +106,7 @@ static void push_free(pts_attachment *a, uint32_t number) {
 static uint64_t text_room(const pts_attachment *a, const pts_record *record) {
   pts_entry entry;
   if (!pts_entry_read(a, pts_load_relaxed_u32(&record->entry), &entry)) return 0;
-  return (pts_entry_size(&entry) + 7) / 8 * 8 + record->slack * 8u;
+  return (pts_entry_size(&entry) + 7) / 8 * 8 + pts_load_relaxed_u8(&record->slack) * 8u;
 }
 
 /* A free record, and the one that links to it (NULL: the list's head). */
@@ -253,16 +253,16 @@ static int32_t place_text(pts_attachment *a, pts_record *record, const pts_wante
   if (!has_room) {
     int32_t code = pts_index_append(a, wanted, word);
     if (code != 0) return code;
-    record->slack = 0;
+    pts_store_relaxed_u8(&record->slack, 0);
     pts_store_relaxed_u32(&record->entry, *word);
     return 0;
   }
   uint64_t slack = (text_room(a, record) - size) / 8;
   *word = pts_load_relaxed_u32(&record->entry);
-  record->slack = 0;
+  pts_store_relaxed_u8(&record->slack, 0);
   PTS_POINT();
   pts_index_write(a, *word, wanted);
-  record->slack = (uint8_t)slack;
+  pts_store_relaxed_u8(&record->slack, (uint8_t)slack);
   return 0;
 }
 
