@@ -23,7 +23,11 @@ interface Sanitizer {
 }
 
 /** Processes are slow to fork under a sanitizer: the tests that kill them do it less often. */
-const gently = { PTS_SECOND_KILL_STRIDE: "1000", PTS_STORM_KILLS: "60" };
+const gently = {
+  PTS_FIRST_KILL_STRIDE: "5",
+  PTS_SECOND_KILL_STRIDE: "1000",
+  PTS_STORM_KILLS: "60",
+};
 
 const sanitizers: Sanitizer[] = [
   {

@@ -136,9 +136,9 @@ static int walk_point(const operation *o, uint64_t first, uint64_t second) {
 
 /* Every point, and for each so many of a repetition. */
 static void walk_operation(const operation *o, uint64_t stride) {
-  uint64_t first = 1, most = 0;
+  uint64_t first = 1, most = 0, step = help_setting("PTS_FIRST_KILL_STRIDE", 1);
   int failures = check_failures;
-  for (; walk_point(o, first, 0) && check_failures == failures; first++) {
+  for (; walk_point(o, first, 0) && check_failures == failures; first += step) {
     for (uint64_t second = 1 + first % stride; check_failures == failures; second += stride) {
       if (second > most) most = second;
       if (walk_point(o, first, second) < 2) break;

@@ -462,7 +462,7 @@ static void what_is_too_long_is_refused(void) {
   CHECK_EQUAL(pts_series((uint32_t)p.a, &key, (const uint8_t *)"xx", NULL), PTS_E_NOT_FOUND);
   CHECK_EQUAL(usage_of(p.a).series_used, 0); /* none of it left anything */
   CHECK(series_of(p.a, PTS_KIND_VALUE, PTS_MAX_NAME, PTS_MAX_SERIES_TEXT, 0) >= 0);
-  uint32_t lengths[3] = {PTS_MAX_DECLARATION, 0, 0};
+  uint32_t lengths[PTS_PART_STATES] = {PTS_MAX_DECLARATION};
   uint8_t *parts = calloc(1, PTS_MAX_DECLARATION);
   CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, PTS_PART_STATES), PTS_E_TOO_LONG);
   CHECK_EQUAL(pts_declare((uint32_t)p.a, parts, 1, parts, lengths, PTS_PART_STATES - 1), PTS_E_TOO_LONG);
