@@ -71,6 +71,7 @@ async function testArm64(): Promise<Count> {
   console.error("Running the tests of TypeScript in Deno for arm64 ...");
   return await testDeno(
     ["--no-check", "tests", `--ignore=${leftOut.join(",")}`],
+    10,
     { deno: launcher, env: { PTS_TEST_EMULATED: "1" } },
   );
 }
