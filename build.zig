@@ -102,7 +102,7 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple, kind });
     cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
-    cc.addArgs(&.{ if (isFast(file)) "-O3" else "-Oz", "-DNDEBUG", "-fvisibility=hidden" });
+    cc.addArgs(&.{ if (isFast(file) and target.os != .macos) "-O3" else "-Oz", "-DNDEBUG", "-fvisibility=hidden" });
     // zig cc itself passes -c along when it is asked for text.
     cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.

@@ -62,10 +62,25 @@ AS_WRITTEN int memcmp(const void *a, const void *b, size_t size) {
   return 0;
 }
 
+AS_WRITTEN void *memchr(const void *in, int byte, size_t size) {
+  for (const uint8_t *at = in; size > 0; size--, at++) {
+    if (*at == (uint8_t)byte) return (void *)(uintptr_t)at;
+  }
+  return NULL;
+}
+
 AS_WRITTEN size_t strlen(const char *text) {
   const char *end = text;
   while (*end != '\0') end++;
   return (size_t)(end - text);
+}
+
+AS_WRITTEN double floor(double value) {
+  const double whole = 4503599627370496.0; /* from here on every double is an integer */
+  if (!(value > -whole && value < whole)) return value;
+  double towards_zero = (double)(int64_t)value;
+  if (towards_zero > value) return towards_zero - 1;
+  return towards_zero == 0 ? value * 0 : towards_zero; /* -0 stays -0 */
 }
 
 /*

@@ -23,7 +23,7 @@ const prebuilt = await loadPrebuilt();
 async function loadPrebuilt(): Promise<Prebuilt | null | undefined> {
   const platform = platforms[platformName()];
   try {
-    return platform && (await platform.load()).default;
+    return platform && await platform.load();
   } catch (error) {
     // A checkout before its first build has no such module.
     if ((error as { code?: string }).code === "ERR_MODULE_NOT_FOUND") return null;
@@ -131,7 +131,8 @@ function unpackLibrary(library: Prebuilt, folder: string): string {
     missing(folder, [
       flag("write", folder),
     ]));
-  const bytes = brotliDecompressSync(Buffer.from(library.brotli, "base64"));
+  const { brotli, offset, size } = library;
+  const bytes = brotliDecompressSync(Buffer.from(brotli, "base64")).subarray(offset, offset + size);
   if (!isWhole(bytes, library)) {
     throw new StoreError(
       "LIBRARY",

@@ -10,16 +10,20 @@ export interface Prebuilt {
   size: number;
   /** SHA-256 of the library, in hexadecimal. */
   sha256: string;
-  /** The library, compressed with Brotli, in base64. */
+  /** Compressed with Brotli, in base64: the library, or several of which most is the same. */
   brotli: string;
+  /** Where the library begins in what was compressed. */
+  offset: number;
 }
 
 /** What differs between the platforms. */
 export interface Platform {
   /** The library's file name in zig-out/lib/<platform>. */
   fileName: string;
-  /** Imports the platform's module of ffi/prebuilt. */
-  load: () => Promise<{ default: Prebuilt | null }>;
+  /** The module of ffi/prebuilt that has it. */
+  module: string;
+  /** Imports that module. */
+  load: () => Promise<Prebuilt | null>;
 }
 
 const linux = "libprometheus_tiny_shared.so";
@@ -31,14 +35,47 @@ const windows = "prometheus_tiny_shared.dll";
  * seen by whoever packs the module; only the one of the running platform is ever evaluated.
  */
 export const platforms: Readonly<Record<string, Platform>> = {
-  linux_x86_64: { fileName: linux, load: () => import("./prebuilt/linux_x86_64.ts") },
-  linux_aarch64: { fileName: linux, load: () => import("./prebuilt/linux_aarch64.ts") },
-  linux_musl_x86_64: { fileName: linux, load: () => import("./prebuilt/linux_musl_x86_64.ts") },
-  linux_musl_aarch64: { fileName: linux, load: () => import("./prebuilt/linux_musl_aarch64.ts") },
-  macos_x86_64: { fileName: macos, load: () => import("./prebuilt/macos_x86_64.ts") },
-  macos_aarch64: { fileName: macos, load: () => import("./prebuilt/macos_aarch64.ts") },
-  windows_x86_64: { fileName: windows, load: () => import("./prebuilt/windows_x86_64.ts") },
-  windows_aarch64: { fileName: windows, load: () => import("./prebuilt/windows_aarch64.ts") },
+  linux_x86_64: {
+    fileName: linux,
+    module: "linux_x86_64",
+    load: async () => (await import("./prebuilt/linux_x86_64.ts")).linux_x86_64,
+  },
+  linux_aarch64: {
+    fileName: linux,
+    module: "linux_aarch64",
+    load: async () => (await import("./prebuilt/linux_aarch64.ts")).linux_aarch64,
+  },
+  // Nearly the same code as for glibc: together they are little larger than one.
+  linux_musl_x86_64: {
+    fileName: linux,
+    module: "linux_x86_64",
+    load: async () => (await import("./prebuilt/linux_x86_64.ts")).linux_musl_x86_64,
+  },
+  linux_musl_aarch64: {
+    fileName: linux,
+    module: "linux_aarch64",
+    load: async () => (await import("./prebuilt/linux_aarch64.ts")).linux_musl_aarch64,
+  },
+  macos_x86_64: {
+    fileName: macos,
+    module: "macos_x86_64",
+    load: async () => (await import("./prebuilt/macos_x86_64.ts")).macos_x86_64,
+  },
+  macos_aarch64: {
+    fileName: macos,
+    module: "macos_aarch64",
+    load: async () => (await import("./prebuilt/macos_aarch64.ts")).macos_aarch64,
+  },
+  windows_x86_64: {
+    fileName: windows,
+    module: "windows_x86_64",
+    load: async () => (await import("./prebuilt/windows_x86_64.ts")).windows_x86_64,
+  },
+  windows_aarch64: {
+    fileName: windows,
+    module: "windows_aarch64",
+    load: async () => (await import("./prebuilt/windows_aarch64.ts")).windows_aarch64,
+  },
 };
 
 /**

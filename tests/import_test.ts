@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { platformName } from "../ffi/platforms.ts";
+import { platformName, platforms } from "../ffi/platforms.ts";
 import { temporaryFolder } from "./opening.ts";
 
 /** Serves the package's files. Of the libraries, all but the one that is expected fail when they run. */
@@ -10,7 +10,10 @@ function serveFiles(): { origin: string } & AsyncDisposable {
   const headers = { "content-type": "text/typescript" };
   const server = Deno.serve(options, async ({ url }) => {
     const { pathname } = new URL(url);
-    if (pathname.startsWith("/ffi/prebuilt/") && !pathname.endsWith(`/${platformName()}.ts`)) {
+    if (
+      pathname.startsWith("/ffi/prebuilt/") &&
+      !pathname.endsWith(`/${platforms[platformName()].module}.ts`)
+    ) {
       return new Response('throw new Error("another platform\'s library runs");', { headers });
     }
     const file = await Deno.open(new URL(`.${pathname}`, root)).catch(() => undefined);

@@ -32,7 +32,7 @@ Deno.test("openLibrary() makes a private folder with one file named by its hash"
   using temporary = temporaryFolder();
   const folder = join(temporary.path, "not", "there", "yet");
   assert.equal(await openIn(folder), opened);
-  const { default: prebuilt } = await platforms[platformName()].load();
+  const prebuilt = await platforms[platformName()].load();
   assert.equal(names(folder).length, 1);
   assert(names(folder)[0].includes(prebuilt!.sha256.slice(0, 32)), names(folder)[0]);
   if (!isWindows) assert.equal(Deno.statSync(folder).mode! & 0o777, 0o700);
@@ -164,14 +164,14 @@ Deno.test("openLibrary() says so when the folder cannot be made", async () => {
 /** An import map that puts another module in the place of this platform's library. */
 function replacePrebuilt(folder: string, source: string): string[] {
   const map = join(folder, "import_map.json");
-  const replaced = import.meta.resolve(`../ffi/prebuilt/${platformName()}.ts`);
+  const replaced = import.meta.resolve(`../ffi/prebuilt/${platforms[platformName()].module}.ts`);
   Deno.writeTextFileSync(map, JSON.stringify({ imports: { [replaced]: dataModule(source) } }));
   return [`--import-map=${map}`];
 }
 
 Deno.test("openLibrary() says how to build a library that is not there", async () => {
   using temporary = temporaryFolder();
-  const flags = replacePrebuilt(temporary.path, "export default null;");
+  const flags = replacePrebuilt(temporary.path, `export const ${platformName()} = null;`);
   const output = await openIn(temporary.path, { flags });
   assert(
     output.startsWith(`LIBRARY: the native library for ${platformName()} is not part`),
@@ -182,10 +182,10 @@ Deno.test("openLibrary() says how to build a library that is not there", async (
 
 Deno.test("openLibrary() does not unpack a library whose hash is wrong", async () => {
   using temporary = temporaryFolder();
-  const { default: prebuilt } = await platforms[platformName()].load();
+  const prebuilt = await platforms[platformName()].load();
   const flags = replacePrebuilt(
     temporary.path,
-    `export default ${JSON.stringify({ ...prebuilt, sha256: "0".repeat(64) })};`,
+    `export const ${platformName()} = ${JSON.stringify({ ...prebuilt, sha256: "0".repeat(64) })};`,
   );
   const folder = join(temporary.path, "library");
   const output = await openIn(folder, { flags });

@@ -114,6 +114,22 @@ export function oldestMacOS(bytes: Uint8Array): string {
   return `${version >>> 16}.${version >>> 8 & 0xff}`;
 }
 
+/** Zero bytes of a library of macOS that only bring its segments to the beginning of a page. */
+export function paddingOfMachO(bytes: Uint8Array): number {
+  const data = view(bytes);
+  const segments = loadCommands(bytes).filter(({ type }) => type === 0x19).map(({ at }) => ({
+    start: Number(data.getBigUint64(at + 40, true)),
+    size: Number(data.getBigUint64(at + 48, true)),
+  }));
+  let padding = 0, end = 0;
+  for (const { start, size } of segments) {
+    if (bytes.subarray(end, start).some((byte) => byte !== 0)) throw new Error("no padding");
+    padding += start - end;
+    end = start + size;
+  }
+  return padding;
+}
+
 /** A code signature without a certificate. */
 export interface Signature {
   isAdHoc: boolean;

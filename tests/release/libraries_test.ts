@@ -7,12 +7,19 @@ import { type Binary, oldestMacOS, readElf, readMachO, readPe, readSignature } f
 
 const largest = 160 * 1024;
 
+/** Apple silicon has pages of 16 KiB, and each part of a library begins on one: what is left empty before
+ * it, is not counted. */
+function countedBytes(name: string, bytes: Uint8Array): number {
+  return name === "macos_aarch64" ? bytes.length - paddingOfMachO(bytes) : bytes.length;
+}
+
 const libraries = new Map<string, Uint8Array<ArrayBuffer>>();
 for (const [name, platform] of Object.entries(platforms)) {
-  const { default: prebuilt } = await platform.load();
+  const prebuilt = await platform.load();
   if (prebuilt === null) throw new Error(`${name} is not built: run deno task test:release`);
-  const packed = Uint8Array.fromBase64(prebuilt.brotli);
-  libraries.set(name, new Uint8Array(brotliDecompressSync(packed)));
+  const { brotli, offset, size } = prebuilt;
+  const all = brotliDecompressSync(Uint8Array.fromBase64(brotli));
+  libraries.set(name, new Uint8Array(all.subarray(offset, offset + size)));
 }
 
 function read(name: string): Binary {
@@ -23,8 +30,8 @@ function read(name: string): Binary {
 
 for (const name of Object.keys(platforms)) {
   Deno.test(`${name} has less than 160 KiB, and only names that it exports`, () => {
-    const { length } = libraries.get(name)!;
-    assert(length < largest, `it has ${length} bytes: see fast_sources in build.zig`);
+    const bytes = countedBytes(name, libraries.get(name)!);
+    assert(bytes < largest, `it has ${bytes} bytes: see fast_sources in build.zig`);
     // The linker of Zig keeps those of the jumps that it makes to functions of other libraries.
     const locals = read(name).localNames.filter((local) => !local.endsWith("__thunk"));
     assert.deepEqual(locals, []);
@@ -32,8 +39,8 @@ for (const name of Object.keys(platforms)) {
 
   Deno.test(`${name} exports what is called, and nothing else`, () => {
     const underscore = name.startsWith("macos") ? "_" : "";
-    const called = Object.entries<{ name?: string }>({ ...symbols, ...cacheSymbols })
-      .map(([key, { name: call = key }]) => underscore + call);
+    const called = Object.entries({ ...symbols, ...cacheSymbols })
+      .map(([key, symbol]) => underscore + ("name" in symbol ? symbol.name : key));
     assert.deepEqual(read(name).exports.sort(), [...new Set(called)].sort());
   });
 }

@@ -60,7 +60,7 @@ Deno.test("exactly the package's files are published", () => {
     ...entries,
     ...modules("src"),
     ...modules("ffi"),
-    ...Object.keys(platforms).map((name) => `ffi/prebuilt/${name}.ts`),
+    ...new Set(Object.values(platforms).map(({ module }) => `ffi/prebuilt/${module}.ts`)),
   ].sort();
   assert.deepEqual(
     published.files.map(({ path }) => path).sort(),
