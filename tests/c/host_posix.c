@@ -145,7 +145,6 @@ int help_points_left_out(const char *source) {
   return left_out;
 }
 
-
 /* ---- processes that run the program again ------------------------------------------------------------------- */
 
 static const char *program;
