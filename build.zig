@@ -87,6 +87,7 @@ const fast_sources = [_][]const u8{
     "index.c",
     "lock.c",
     "number.c",
+    "observe.c",
     "page.c",
     "reading.c",
     "render.c",

@@ -53,7 +53,7 @@ const hotPaths: HotPath[] = [
     because: "the head and the store's generation are acquired before the cell is touched",
   },
   {
-    file: "cell",
+    file: "observe",
     function: "pts_observe",
     order: ["ldar", "ldar", "dmb ish", "stlr"],
     because:

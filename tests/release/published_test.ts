@@ -41,9 +41,11 @@ async function dryRun(): Promise<{ files: Published[]; text: string; success: bo
 
 /** The modules in a folder: every one of them belongs to the package. */
 function modules(folder: string): string[] {
-  return [...Deno.readDirSync(join(root, folder))]
-    .filter((entry) => entry.isFile && entry.name.endsWith(".ts"))
-    .map((entry) => `${folder}/${entry.name}`);
+  return [...Deno.readDirSync(join(root, folder))].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) return path === "ffi/prebuilt" ? [] : modules(path);
+    return entry.name.endsWith(".ts") ? [path] : [];
+  });
 }
 
 const published = await dryRun();
