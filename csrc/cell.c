@@ -66,7 +66,9 @@ int32_t pts_head_for_update(const pts_attachment *a, const pts_handle *h, uint64
 
 /*
  * Start anew: the cells, then the tag. A value starts as what its first update makes of it, so that
- * update is all or nothing: nobody sees, and no kill leaves, a 0 that was never reported. The release fence
+ * update is all or nothing: nobody sees, and no kill leaves, a 0 that was never reported. (Its cell is
+ * not even 0 in between: a block may be started twice under one tag, after a claim that was taken back, or
+ * by the next owner of a slot, and a reader may have seen that tag.) The release fence
  * pairs with the reader's (reading.c): whoever has read one of these cells also sees the head or
  * generation that made us write it. The full fence pairs with the one in room.c's claim.
  */
@@ -77,7 +79,8 @@ bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint3
   if (h->kind == PTS_KIND_SUMMARY)
     pts_summary_start(block, h->words);
   else
-    for (uint32_t i = 1; i < h->words; i++) pts_store_relaxed_u64(&block[i], 0);
+    for (uint32_t i = 1; i < h->words; i++)
+      if (i != value_cell) pts_store_relaxed_u64(&block[i], 0);
   if (h->kind == PTS_KIND_RECENT)
     pts_store_relaxed_u64(&block[value_cell + 1], pts_bits_of((double)pts_os_clock_us()));
   if (value_cell) pts_store_release_u64(&block[value_cell], pts_bits_of(first));
@@ -126,8 +129,10 @@ int32_t pts_confirm(const pts_attachment *a, const pts_handle *h) {
   for (;;) {
     if (head == h->head_seen) return 0;
     if (!pts_same_series(a, h, head)) return PTS_E_STALE;
-    if (PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen)) return PTS_AGAIN;
-    if (!(head & PTS_HEAD_MARK)) return 0; /* only the mode has changed */
+    /* In another mode a set came after this update, which must not be made again; else the series left. */
+    bool left = PTS_HEAD_GENERATION(head) != PTS_HEAD_GENERATION(h->head_seen);
+    if (left && PTS_HEAD_MODE(head) == PTS_HEAD_MODE(h->head_seen)) return PTS_AGAIN;
+    if (!(head & PTS_HEAD_MARK)) return 0;
     if (pts_cas_u64(&h->record->head, &head, head & ~(uint64_t)PTS_HEAD_MARK)) return 0;
   }
 }

@@ -86,7 +86,7 @@ static inline pts_worker *pts_worker_self(const pts_store *store) {
 enum { PTS_LOCK_TAKEN_OVER = 1 };
 
 /* Take a lock word. 0, or PTS_LOCK_TAKEN_OVER when its owner died holding it (the caller repairs what
- * it guards first, and may die doing so), or LOCK_TIMEOUT, or LOCKED (held by this very slot). */
+ * it guards first, and may die doing so), or LOCK_TIMEOUT. */
 int32_t pts_lock_take(pts_store *store, uint64_t *word, uint32_t timeout_ms);
 /* One try, no waiting, no takeover: 0 or LOCK_TIMEOUT. */
 int32_t pts_lock_try(pts_store *store, uint64_t *word);
