@@ -7,8 +7,9 @@
  * nobody uses there. An entry that is too small for a text is left for a larger one: sizes double, so
  * that all that was left is less than what is used.
  *
- * I1: an entry is written under the series's lock, into the line that is not shown, which n then shows. A
- *     kill in between leaves the other one; a reader that finds n changed reads again.
+ * I1: an entry is written under the series's lock, into the line that is not shown, which n then shows; a
+ *     larger entry has its first line before the cell names it. A kill in between leaves the other one; a
+ *     reader that finds n changed reads again. tests/models/exemplar_test.ts.
  * I2: a line has the tag of the series when it was written: exemplars of a removed one do not count, whoever
  *     has the record by now.
  * I3: whoever finds the lock taken leaves it at that: somebody else is writing an exemplar (or setting the
@@ -58,12 +59,16 @@ static uint64_t *line_at(uint64_t *lines, uint32_t room, uint64_t n) {
 
 /* ---- writing, under the series's lock --------------------------------------------------------------- */
 
-static int32_t make_lines(pts_attachment *a, uint64_t *cell, uint32_t length) {
+/* A new entry that shows this line: whole before the cell names it instead of a smaller one. */
+static int32_t make_lines(pts_attachment *a, uint64_t *cell, const pts_exemplar_line *line,
+                          const uint8_t *text) {
   uint32_t room = SMALLEST_TEXT;
-  while (room < length) room *= 2;
-  static const uint8_t zeros[PTS_EXEMPLAR_BYTES(PTS_MAX_EXEMPLAR_TEXT)];
+  while (room < line->length) room *= 2;
+  uint8_t bytes[PTS_EXEMPLAR_BYTES(PTS_MAX_EXEMPLAR_TEXT)] = {0}; /* n is 0 */
+  memcpy(bytes + 8, line, sizeof *line);
+  if (line->length) memcpy(bytes + 8 + sizeof *line, text, line->length);
   pts_wanted wanted = {{.kind = PTS_ENTRY_EXEMPLAR, .record = PTS_EXEMPLAR_BYTES(room)},
-                       zeros,
+                       bytes,
                        PTS_EXEMPLAR_BYTES(room),
                        0};
   uint32_t word;
@@ -100,15 +105,10 @@ static int32_t write_locked(pts_attachment *a, pts_handle *h, uint32_t at, pts_e
   if (!pts_same_series(a, h, head)) return PTS_E_STALE;
   uint64_t *cell = cell_of(a, h->record, at);
   if (!cell) return PTS_E_DAMAGED;
+  line->tag = PTS_TAG(pts_load_acquire_u64(a->generation), PTS_HEAD_GENERATION(head));
   uint32_t room = 0;
   uint64_t *lines = lines_of(a, cell, &room);
-  if (!lines || room < line->length) {
-    int32_t code = make_lines(a, cell, (uint32_t)line->length);
-    if (code != 0) return code;
-    lines = lines_of(a, cell, &room);
-    if (!lines || room < line->length) return PTS_E_DAMAGED;
-  }
-  line->tag = PTS_TAG(pts_load_acquire_u64(a->generation), PTS_HEAD_GENERATION(head));
+  if (!lines || room < line->length) return make_lines(a, cell, line, text);
   write_line(lines, room, line, text);
   return 0;
 }
