@@ -106,6 +106,7 @@ typedef struct pts_render {
   uint32_t flags;
   pts_scheme scheme;
   double now_ms;
+  uint64_t opened_ms; /* when it was that, by the monotonic clock */
   pts_only only;
   pts_view view;
   struct pts_own *own;

@@ -42,19 +42,21 @@ static pts_render *make_render(pts_attachment *a, uint32_t flags, double now_ms)
   r->flags = flags & PTS_RENDER_OPENMETRICS ? flags & ~(uint32_t)PTS_RENDER_LEXICAL : flags;
   r->scheme = scheme_of(flags);
   r->now_ms = now_ms;
+  r->opened_ms = pts_os_monotonic_ms();
   pts_view_take(a, &r->view);
   return r;
 }
 
 /* Series that nobody has updated for their family's ttl leave first. */
 static void expire(pts_render *r) {
+  double now_ms = r->now_ms + (double)(pts_os_monotonic_ms() - r->opened_ms);
   for (uint32_t f = 0; f < r->order->family_count; f++) {
     const pts_order_family *family = &r->order->families[f];
     const pts_record *record = pts_record_at(r->a, family->record);
     pts_traits traits = record ? pts_family_traits(r->a, record) : (pts_traits){0};
     if (traits.ttl_ms)
       pts_expire(r->a, r->order->series + family->first, family->values + family->histograms,
-                 traits.ttl_ms, r->now_ms);
+                 traits.ttl_ms, now_ms);
   }
 }
 

@@ -20,6 +20,7 @@ static double value_of(int32_t a, const char *printed) {
 
 static double measure_kept(int32_t a) { return value_of(a, "kept"); }
 static double measure_value(int32_t a) { return value_of(a, "value"); }
+static double measure_fading(int32_t a) { return value_of(a, "fading"); }
 
 static double measure_enum(int32_t a) {
   double value = help_value(a, help_series(a, PTS_KIND_ENUM, "enum"));
@@ -102,6 +103,8 @@ static void prepare_store(void) {
   help_declare_enum(a, "enum", "", "s=\"0\"\ns=\"1\"");
   CHECK_EQUAL(pts_set((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_ENUM, "enum"), 0), 0);
   help_series(a, PTS_KIND_LIVE, "live");
+  CHECK_EQUAL(help_declare(a, "fading", "{}", "-.c1000;", ""), 0);
+  CHECK_EQUAL(pts_add((uint32_t)a, (uint32_t)help_series(a, PTS_KIND_VALUE, "fading"), 5), 0);
   pts_close((uint32_t)a);
   pts_close((uint32_t)b);
 }
@@ -311,26 +314,29 @@ static void act_insert_long(void) { CHECK(help_series(att, PTS_KIND_VALUE, LONG_
 /* ---- series that leave by themselves ------------------------------------------------------------------------ */
 
 #define TTL_MS 1000
-#define MARKED_MS 1e12
 
-static void expire_at(int32_t number, uint32_t handle, double now_ms) {
+static double now_ms(void) { return (double)pts_os_clock_ms(); }
+
+static void expire_at(int32_t number, uint32_t handle, double when_ms) {
   pts_attachment *a = pts_attachment_of((uint32_t)number);
   uint32_t record = (uint32_t)(pts_handle_of(a, handle)->record - a->records);
-  pts_expire(a, &record, 1, TTL_MS, now_ms);
-}
-
-static int32_t mark(uint32_t a, uint32_t handle) {
-  expire_at((int32_t)a, handle, MARKED_MS);
-  return 0;
+  pts_expire(a, &record, 1, TTL_MS, when_ms);
 }
 
 static void prepare_marked(void) {
   prepare_store();
-  with_value(mark);
+  int32_t a = help_open(path, 0);
+  expire_at(a, (uint32_t)help_series(a, PTS_KIND_VALUE, "fading"), now_ms());
+  pts_close((uint32_t)a);
 }
 
-static void act_mark(void) { expire_at(att, (uint32_t)h, MARKED_MS); }
-static void act_expire(void) { expire_at(att, (uint32_t)h, MARKED_MS + TTL_MS); }
+static void ready_fading(void) {
+  att = help_open(path, 0);
+  h = help_series(att, PTS_KIND_VALUE, "fading");
+}
+
+static void act_mark(void) { expire_at(att, (uint32_t)h, now_ms()); }
+static void act_expire(void) { expire_at(att, (uint32_t)h, now_ms() + 2 * TTL_MS); }
 
 /* ---- exemplars ------------------------------------------------------------------------------------------------ */
 
@@ -438,8 +444,8 @@ static const operation operations[] = {
     {"clear", prepare_store, ready_attached, act_clear, measure_kept, 5, MISSING, false, false, NULL, false},
     {"insert into the room of another", prepare_gone, ready_attached, act_insert_short, measure_short, MISSING, 1, false, false, NULL, false},
     {"insert into room with too little for the text", prepare_gone, ready_attached, act_insert_long, measure_long, MISSING, 1, false, false, NULL, false},
-    {"mark a series that nobody updates", prepare_store, ready_value, act_mark, measure_value, 5, 5, false, false, NULL, false},
-    {"let it leave", prepare_marked, ready_value, act_expire, measure_value, 5, MISSING, false, false, NULL, false},
+    {"mark a series that nobody updates", prepare_store, ready_fading, act_mark, measure_fading, 5, 5, false, false, NULL, false},
+    {"let it leave", prepare_marked, ready_fading, act_expire, measure_fading, 5, MISSING, false, false, NULL, false},
     {"first exemplar", prepare_store, ready_value, act_exemplar, measure_exemplar, MISSING, 2, false, false, NULL, false},
     {"exemplar", prepare_exemplar, ready_value, act_exemplar, measure_exemplar, 1, 2, false, false, NULL, false},
     {"add to a sum that a dead worker left", prepare_sum, ready_gauge, act_add, measure_gauge, 5, 6, true, false, NULL, false},
