@@ -134,7 +134,11 @@ static bool is_free(const pts_record *record) {
 static void check_record(checker *c, uint32_t n) {
   const pts_record *record = pts_record_at(c->a, n);
   expect(c, record != NULL, "C2: record %u is broken", n);
-  if (!record || is_free(record)) return;
+  if (!record) return;
+  uint64_t head = pts_load_acquire_u64(&record->head);
+  bool undecided = pts_head_claimed(head) && !index_locked(c) && pts_load_acquire_u64(&record->head) == head;
+  expect(c, !undecided, "C2: record %u is claimed by nobody", n);
+  if (head & PTS_HEAD_FREE) return;
   uint32_t word = pts_load_relaxed_u32(&record->entry);
   pts_entry entry;
   const uint8_t *bytes = pts_entry_read(c->a, word, &entry);

@@ -34,17 +34,30 @@ static bool has_all(pts_text text, const uint8_t *labels, const uint32_t *length
   return true;
 }
 
-/* The text is of the incarnation that the head shows, before and after: leaving is a swap from that head. */
-static bool leave_if_matching(pts_attachment *a, uint32_t number, const uint8_t *labels,
-                              const uint32_t *lengths, uint32_t count) {
-  pts_record *record = pts_record_at(a, number);
+/* What series have in common that are to leave. */
+typedef struct common {
+  uint32_t family;
+  const uint8_t *labels;
+  const uint32_t *lengths;
+  uint32_t count;
+} common;
+
+/* Family and text are of the incarnation that the head shows, before and after: leaving is a swap from that
+ * head. 1: it left. What is claimed may exist after all: that is waited for. */
+static int32_t leave_if_matching(pts_attachment *a, pts_record *record, const common *wanted) {
   for (;;) {
     uint64_t head = pts_load_acquire_u64(&record->head);
     pts_text text;
-    if (head & PTS_HEAD_FREE || !pts_record_labels(a, record, &text)) return false;
-    if (!has_all(text, labels, lengths, count)) return false;
-    if (!pts_series_exists(a, record, head)) return false;
-    if (pts_series_leave(a, record, &head)) return true;
+    if (pts_head_shows(head) == 0 || pts_load_relaxed_u32(&record->family) != wanted->family) return 0;
+    if (!pts_record_labels(a, record, &text)) return 0;
+    if (!has_all(text, wanted->labels, wanted->lengths, wanted->count)) return 0;
+    if (!pts_series_exists(a, record, head)) return 0;
+    if (!pts_head_claimed(head)) {
+      if (pts_series_leave(a, record, &head)) return 1;
+      continue;
+    }
+    int32_t code = pts_room_wait(a);
+    if (code != 0) return code;
   }
 }
 
@@ -59,11 +72,13 @@ int32_t pts_remove_matching(uint32_t attachment, const uint8_t *name, uint32_t n
   if (code == PTS_E_NOT_FOUND) return 0;
   if (code != 0) return code;
   uint32_t used = pts_records_used(a);
+  common wanted = {family, labels, lengths, label_count};
   for (uint32_t n = 0; n < used; n++) {
-    const pts_record *record = pts_record_at(a, n);
+    pts_record *record = pts_record_at(a, n);
     if (!record || record->kind == PTS_KIND_FAMILY) continue;
-    if (pts_load_relaxed_u32(&record->family) != family) continue;
-    removed += leave_if_matching(a, n, labels, lengths, label_count);
+    int32_t left = leave_if_matching(a, record, &wanted);
+    if (left < 0) return left;
+    removed += (uint32_t)left;
   }
   return (int32_t)removed;
 }

@@ -242,6 +242,20 @@ static inline uint64_t *pts_own_cells(const pts_attachment *a, const pts_handle 
 static inline pts_traits pts_handle_traits(const pts_handle *h) {
   return (pts_traits){.merge = (pts_merge)h->merge, .live = h->flags & PTS_HANDLE_LIVE, .type = '-'};
 }
+/* Whether somebody has claimed the record and not decided yet whether it is free (room.c). */
+static inline bool pts_head_claimed(uint64_t head) {
+  return head & PTS_HEAD_FREE && PTS_HEAD_MODE(head) != 0;
+}
+/* Which labels a record with this head shows: their incarnation plus 1, or 0 for none. A claimed one still shows
+ * those it had, for they may be in use after all. */
+static inline uint32_t pts_head_shows(uint64_t head) {
+  if (head & PTS_HEAD_FREE) return PTS_HEAD_MODE(head) ? PTS_HEAD_INCARNATION(head) : 0;
+  return PTS_HEAD_INCARNATION(head) + 1;
+}
+/* Whether that is, or may turn out to be, the handle's labels. */
+static inline bool pts_shows_series(const pts_attachment *a, const pts_handle *h, uint64_t head) {
+  return pts_head_shows(head) == ((h->key & ~PTS_HANDLE_KEY) >> a->record_bits) + 1;
+}
 /* Ticks since the store was made. */
 uint32_t pts_ticks_now(const pts_attachment *a);
 /* Since when the series counts: when it was made, removed or cleared last. Milliseconds since 1970. */
@@ -269,6 +283,8 @@ uint32_t pts_room_sweep(pts_attachment *a);
  * NOT_FOUND when there is none. template: kind, words, family, extra, head's mode. */
 int32_t pts_room_take(pts_attachment *a, const pts_wanted *wanted, const pts_record *template,
                       uint32_t *number, uint32_t *word);
+/* Wait until what is claimed is decided. */
+int32_t pts_room_wait(pts_attachment *a);
 /* Under the index lock, after a takeover: free lists and counts of series. */
 void pts_room_repair(pts_attachment *a, uint32_t used);
 

@@ -185,8 +185,7 @@ static uint32_t class_of(const pts_record *record) {
 }
 
 static uint32_t known_of(const pts_attachment *a, uint32_t n) {
-  uint64_t head = pts_load_acquire_u64(&a->records[n].head);
-  return head & PTS_HEAD_FREE ? 0 : PTS_HEAD_INCARNATION(head) + 1;
+  return pts_head_shows(pts_load_acquire_u64(&a->records[n].head));
 }
 
 /*

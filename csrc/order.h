@@ -52,8 +52,8 @@ typedef struct pts_order {
 /* Whether the record still has the labels by which it is in the order. Asked before and after its text is
  * used: acquire, and behind an acquire fence. */
 static inline bool pts_order_holds(const pts_order *order, const pts_attachment *a, uint32_t number) {
-  uint64_t head = pts_load_acquire_u64(&a->records[number].head);
-  return !(head & PTS_HEAD_FREE) && PTS_HEAD_INCARNATION(head) + 1 == order->known[number];
+  uint32_t shows = pts_head_shows(pts_load_acquire_u64(&a->records[number].head));
+  return shows != 0 && shows == order->known[number];
 }
 
 /* The order of all records there are now, with a reference for the caller; NULL: no memory. */

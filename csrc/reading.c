@@ -105,7 +105,9 @@ static bool read_part(pts_attachment *a, pts_view *view, const pts_record *recor
     out->value = pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_LIVE_VALUE]));
     out->time = NAN;
   }
-  return true;
+  pts_fence_acquire(); /* pairs with the release fence in pts_start_block */
+  /* Else the slot's next owner has begun: what was read may be its value, not that of whom we know to live. */
+  return !live || pts_load_relaxed_u64(&block[PTS_CELL_LIVE_EPOCH]) == epoch;
 }
 
 static void merge_part(pts_merge merge, const pts_reading *part, pts_reading *out) {
@@ -271,25 +273,34 @@ int pts_read_histogram(pts_attachment *a, const pts_view *view, const pts_record
 
 /* ---- one series, for a handle ----------------------------------------------------------------------- */
 
+/* Asked before and after: what was read in between is of the handle's labels, not of who has the record now. */
+static bool still_shows(const pts_attachment *a, const pts_handle *h) {
+  pts_fence_acquire();
+  return pts_shows_series(a, h, pts_load_acquire_u64(&h->record->head));
+}
+
 int32_t pts_value(uint32_t attachment, uint32_t handle, double *value, double *count) {
   pts_attachment *a = pts_attachment_of(attachment);
   const pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
-  if (!pts_same_series(a, h, pts_load_acquire_u64(&h->record->head))) return PTS_E_STALE;
+  if (!still_shows(a, h)) return PTS_E_STALE;
   pts_view view;
   pts_view_take(a, &view);
-  if (h->kind == PTS_KIND_SUMMARY) return pts_summary_totals(a, &view, h->record, count, value);
+  if (h->kind == PTS_KIND_SUMMARY) {
+    int summed = pts_summary_totals(a, &view, h->record, count, value);
+    return still_shows(a, h) ? summed : PTS_E_STALE;
+  }
   if (h->kind != PTS_KIND_HISTOGRAM) {
     pts_reading reading;
     pts_traits traits = pts_handle_traits(h);
     int found = pts_read_value(a, &view, h->record, &traits, &reading);
     *value = found ? reading.value : 0;
     *count = 0;
-    return found;
+    return still_shows(a, h) ? found : PTS_E_STALE;
   }
   uint64_t counts[PTS_MAX_BOUNDS + 1], total = 0;
   int found = pts_read_histogram(a, &view, h->record, counts, h->bound_count + 1u, value);
   for (uint32_t b = 0; b <= h->bound_count; b++) total += counts[b];
   *count = (double)total;
-  return found;
+  return still_shows(a, h) ? found : PTS_E_STALE;
 }

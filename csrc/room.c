@@ -2,6 +2,7 @@
  * The room of series that are gone: records, text, blocks and hash slots that new labels take over.
  *
  *   live  --(claim: head gets `free` and the next incarnation, its mode stays)-->  claimed
+ *           which readers take for what it was, and whoever removes waits for the decision (pts_room_wait)
  *   claimed  --(some block is current after all: the old head again)-->  live
  *   claimed  --(a new generation, no mode; taken out of the index, into a free list)-->  free
  *   free  --(entry, family, extra written; new generation and mode in the head)-->  live, with other labels
@@ -46,7 +47,8 @@ static bool owner_counts(pts_attachment *a, const pts_record *record, uint32_t s
   return pts_worker_alive(&a->session.store, slot, (uint32_t)epoch);
 }
 
-bool pts_series_exists(pts_attachment *a, const pts_record *record, uint64_t head) {
+bool pts_series_exists(pts_attachment *a, const pts_record *shown, uint64_t head) {
+  const pts_record copy = pts_record_copy(shown), *record = &copy; /* place and words do not change (series.c) */
   uint64_t tag = PTS_TAG(pts_load_acquire_u64(a->generation), PTS_HEAD_GENERATION(head));
   uint32_t mode = PTS_HEAD_MODE(head);
   if (mode == PTS_MODE_SHARED) return shared_block_current(a, record->place, record->words, tag);
@@ -72,10 +74,12 @@ static uint32_t *list_of(const pts_attachment *a, const pts_record *record) {
   return &a->metrics->free_heads[(record->kind * 7u + record->words) % PTS_FREE_LISTS];
 }
 
-/* The record behind a link, if it is a free one: nothing in the file is believed. */
+/* The record behind a link, if it is a free one (I4): nothing in the file is believed. */
 static pts_record *free_record(const pts_attachment *a, uint32_t link) {
   pts_record *record = link ? pts_record_at(a, link - 1) : NULL;
-  return record && pts_load_relaxed_u64(&record->head) & PTS_HEAD_FREE ? record : NULL;
+  if (!record || record->kind == PTS_KIND_FAMILY) return NULL;
+  uint64_t head = pts_load_relaxed_u64(&record->head);
+  return head & PTS_HEAD_FREE && !pts_head_claimed(head) ? record : NULL;
 }
 
 static uint32_t next_link(const pts_attachment *a, const pts_record *record) {
@@ -88,8 +92,8 @@ static void set_next(const pts_attachment *a, pts_record *record, uint32_t link)
 }
 
 static void count_free(pts_attachment *a, int32_t more) {
-  uint32_t *count = &a->metrics->free_records;
-  pts_store_relaxed_u32(count, pts_load_relaxed_u32(count) + (uint32_t)more);
+  uint32_t *count = &a->metrics->free_records, now = pts_load_relaxed_u32(count);
+  if (more > 0 || now > 0) pts_store_relaxed_u32(count, now + (uint32_t)more);
 }
 
 static void push_free(pts_attachment *a, uint32_t number) {
@@ -102,29 +106,39 @@ static void push_free(pts_attachment *a, uint32_t number) {
   PTS_POINT();
 }
 
-/* Bytes that a free record's entry may have. */
-static uint64_t text_room(const pts_attachment *a, const pts_record *record) {
+/* Bytes that a free record's entry may have, within what is used of the text: its slack is not believed. */
+static uint64_t text_room(const pts_attachment *a, const pts_record *record, uint32_t word) {
   pts_entry entry;
-  if (!pts_entry_read(a, pts_load_relaxed_u32(&record->entry), &entry)) return 0;
-  return (pts_entry_size(&entry) + 7) / 8 * 8 + pts_load_relaxed_u8(&record->slack) * 8u;
+  if (!pts_entry_read(a, word, &entry)) return 0;
+  uint64_t room = (pts_entry_size(&entry) + 7) / 8 * 8 + pts_load_relaxed_u8(&record->slack) * 8u;
+  uint64_t from = (uint64_t)word * 8 + sizeof entry;
+  uint64_t end = pts_load_relaxed_u64(&a->metrics->text_used);
+  uint64_t mark = pts_load_relaxed_u64(&a->metrics->text_mark);
+  if (end > mark) end = mark;
+  if (end > a->text_size) end = a->text_size;
+  return from + room <= end ? room : 0;
 }
 
-/* A free record, and the one that links to it (NULL: the list's head). */
+/* A free record, and the one that links to it (NULL: the list's head). Where its text is and how much room
+ * that has, if enough, as it was checked. */
 typedef struct found_free {
   pts_record *record, *before;
+  uint32_t word;
+  uint64_t room;
   bool has_room;
 } found_free;
 
 #define LOOK_AT 16u /* free records, for one whose text has room */
 
 static found_free find_free(const pts_attachment *a, const pts_record *template, uint64_t size) {
-  found_free found = {NULL, NULL, false};
+  found_free found = {NULL, NULL, 0, 0, false};
   pts_record *before = NULL, *record = free_record(a, pts_load_relaxed_u32(list_of(a, template)));
   for (uint32_t i = 0; record && i < LOOK_AT; i++) {
     if (record->kind == template->kind && record->words == template->words) {
-      uint64_t room = text_room(a, record);
+      uint32_t word = pts_load_relaxed_u32(&record->entry);
+      uint64_t room = text_room(a, record, word);
       bool has_room = room >= size && room - size < 256 * 8;
-      if (has_room || !found.record) found = (found_free){record, before, has_room};
+      if (has_room || !found.record) found = (found_free){record, before, word, room, has_room};
       if (has_room) break;
     }
     before = record;
@@ -162,14 +176,20 @@ static uint64_t unclaimed(uint64_t claim) {
 
 /* A claimed record is free, if no block of it is current; else the claim is taken back. */
 static bool decide(pts_attachment *a, pts_record *record, uint64_t claimed) {
-  bool exists = pts_series_exists(a, record, claimed);
+  /* Without an incarnation before it, it was not claimed by this code. */
+  bool exists = PTS_HEAD_INCARNATION(claimed) != 0 && pts_series_exists(a, record, claimed);
   uint64_t next = exists ? unclaimed(claimed)
                          : PTS_HEAD(pts_generation_draw(record), PTS_HEAD_INCARNATION(claimed), PTS_HEAD_FREE);
   pts_store_release_u64(&record->head, next);
   PTS_POINT();
-  /* An order that was made while it was claimed lacks it. */
-  if (exists) pts_fetch_add_u64(&a->metrics->changes, 1);
   return !exists;
+}
+
+int32_t pts_room_wait(pts_attachment *a) {
+  /* Its claimer has the lock until then; whoever takes it from a dead one repairs (pts_room_repair). */
+  int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
+  if (code == 0) pts_index_unlock(a);
+  return code;
 }
 
 /* Claim the record if no block of it is current, under its lock (I1). */
@@ -184,10 +204,11 @@ static bool claim(pts_attachment *a, pts_record *record) {
   return decide(a, record, claimed);
 }
 
-static void count_one_less(pts_attachment *a, uint32_t family) {
-  if (family >= a->max_records) return;
-  uint32_t *count = &a->records[family].place, now = pts_load_relaxed_u32(count);
-  if (now) pts_store_relaxed_u32(count, now - 1);
+static void count_one_less(pts_attachment *a, uint32_t number) {
+  pts_record *family = pts_record_at(a, number);
+  if (!family || family->kind != PTS_KIND_FAMILY) return;
+  uint32_t now = pts_load_relaxed_u32(&family->place);
+  if (now) pts_store_relaxed_u32(&family->place, now - 1);
 }
 
 static bool reclaim(pts_attachment *a, uint32_t number) {
@@ -246,23 +267,27 @@ uint32_t pts_room_sweep(pts_attachment *a) {
 
 /* ---- giving away ----------------------------------------------------------------------------------- */
 
-/* The record's text: into the room it has, or appended. Its slack says only what is surely its own. */
-static int32_t place_text(pts_attachment *a, pts_record *record, const pts_wanted *wanted, bool has_room,
+/*
+ * The record's text: into the room it has, or appended. Its slack says only what is surely its own. The fence
+ * is between the head that says `free`, which another may have stored, and the text: a look-up or reader that
+ * sees a byte of this text does not find the former labels' head behind its acquire fence.
+ */
+static int32_t place_text(pts_attachment *a, const found_free *found, const pts_wanted *wanted,
                           uint32_t *word) {
-  uint64_t size = (wanted->size + 7) / 8 * 8;
-  if (!has_room) {
+  pts_record *record = found->record;
+  if (!found->has_room) {
     int32_t code = pts_index_append(a, wanted, word);
     if (code != 0) return code;
     pts_store_relaxed_u8(&record->slack, 0);
     pts_store_relaxed_u32(&record->entry, *word);
     return 0;
   }
-  uint64_t slack = (text_room(a, record) - size) / 8;
-  *word = pts_load_relaxed_u32(&record->entry);
+  *word = found->word;
   pts_store_relaxed_u8(&record->slack, 0);
   PTS_POINT();
+  pts_fence_release();
   pts_index_write(a, *word, wanted);
-  pts_store_relaxed_u8(&record->slack, (uint8_t)slack);
+  pts_store_relaxed_u8(&record->slack, (uint8_t)((found->room - (wanted->size + 7) / 8 * 8) / 8));
   return 0;
 }
 
@@ -275,7 +300,7 @@ int32_t pts_room_take(pts_attachment *a, const pts_wanted *looked_for, const pts
   *number = (uint32_t)(record - a->records);
   wanted.head.record = *number;
   wanted.head.hash = pts_index_hash(a, &wanted);
-  int32_t code = place_text(a, record, &wanted, found.has_room, word);
+  int32_t code = place_text(a, &found, &wanted, word);
   if (code != 0) return code;
   unlink_free(a, &found);
   pts_store_relaxed_u32(&record->family, template->family);
@@ -297,8 +322,7 @@ static bool repair_record(pts_attachment *a, uint32_t number, pts_record *record
   uint64_t head = pts_load_acquire_u64(&record->head);
   if (!(head & PTS_HEAD_FREE)) return false;
   pts_fence_full();
-  bool undecided = PTS_HEAD_MODE(head) != 0 && PTS_HEAD_INCARNATION(head) != 0;
-  if (undecided && !decide(a, record, head)) return false;
+  if (pts_head_claimed(head) && !decide(a, record, head)) return false;
   push_free(a, number);
   return true;
 }

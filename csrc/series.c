@@ -369,8 +369,8 @@ static int32_t find_series_locked(const pts_attachment *a, pts_wanted *wanted, c
 /* ---- handles ---------------------------------------------------------------------------------------- */
 
 bool pts_series_declared(const pts_attachment *a, const pts_record *record) {
-  uint32_t family = pts_load_relaxed_u32(&record->family);
-  return family < a->max_records && pts_load_acquire_u32(&a->records[family].extra) != 0;
+  const pts_record *family = pts_record_at(a, pts_load_relaxed_u32(&record->family));
+  return family && family->kind == PTS_KIND_FAMILY && pts_load_acquire_u32(&family->extra) != 0;
 }
 
 static uint32_t handle_number(const pts_attachment *a, uint32_t record, uint32_t incarnation) {
@@ -378,7 +378,8 @@ static uint32_t handle_number(const pts_attachment *a, uint32_t record, uint32_t
 }
 
 static uint8_t handle_flags(const pts_series_key *key, const pts_traits *traits) {
-  return (uint8_t)((key->series_length > key->name_length + 4 ? PTS_HANDLE_LABELLED : 0) | /* more than {"name"} */
+  uint32_t without_labels = key->name_length + (key->flags & PTS_SERIES_QUOTED ? 4 : 2); /* {"name"}, name{} */
+  return (uint8_t)((key->series_length > without_labels ? PTS_HANDLE_LABELLED : 0) |
                    (traits->ttl_ms ? PTS_HANDLE_TTL : 0) | (traits->live ? PTS_HANDLE_LIVE : 0));
 }
 
@@ -516,7 +517,14 @@ int32_t pts_remove(uint32_t attachment, uint32_t handle) {
   pts_handle *h = pts_handle_of(a, handle);
   if (!h) return pts_no_handle(attachment, handle);
   uint64_t head = pts_load_acquire_u64(&h->record->head);
-  while (pts_same_series(a, h, head))
-    if (pts_series_leave(a, h->record, &head)) return 0;
+  while (pts_shows_series(a, h, head)) {
+    if (pts_head_claimed(head)) {
+      int32_t code = pts_room_wait(a);
+      if (code != 0) return code;
+      head = pts_load_acquire_u64(&h->record->head);
+    } else if (pts_series_leave(a, h->record, &head)) {
+      return 0;
+    }
+  }
   return PTS_E_STALE;
 }

@@ -5,6 +5,11 @@
  *     head    generation and mode          drawn   the last generation drawn
  *     store   the store's generation       lock    the series's lock
  *     tag i, cell i                        the series's block in shard i; shard 0 is nobody's
+ *
+ * Shard 0's tag and cell are written one after the other here, and a set that has seen the block current is a
+ * store, as it is for series without labels. cell.c swaps both words at once, which leaves out the states in
+ * between and adds none, but for a swap that fails and looks again: what is right in two steps is
+ * right in one. room.ts has the swap, and why it must be one.
  */
 import {
   acquire,

@@ -49,9 +49,10 @@ export class History {
 
   /**
    * In weak memory "ended before it began" needs a message from one to the other: both ends are
-   * system calls. Otherwise they are atomic with the first and last access.
+   * system calls. Otherwise they are atomic with the first and last access. One that gives `failed`
+   * was not acknowledged: it is like one that was killed.
    */
-  *run(index: number, action: Op): Generator<Op, number, number> {
+  *run(index: number, action: Op, failed?: number): Generator<Op, number, number> {
     const begin: Ghost = (g) => {
       g[0] |= 1 << index;
       g[2 + index] = g[1];
@@ -59,7 +60,7 @@ export class History {
     yield* this.#edge("begin", begin);
     const result = yield action;
     const end = ghost((g) => {
-      g[1] |= 1 << index;
+      if (result !== failed) g[1] |= 1 << index;
     });
     if (this.#weak) yield kernel("end", () => 0);
     yield end;
