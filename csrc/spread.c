@@ -160,6 +160,7 @@ static bool add_workers(pts_render *r, const pts_record *record) {
   if (resume < parts.before.length && parts.before.bytes[resume] == ',') resume++;
   pts_text after = {parts.before.bytes + resume, parts.before.length - resume};
   pts_text before = {parts.before.bytes, at ? at - (parts.before.bytes[at - 1] == ',') : 0};
+  uint32_t count = r->spread.count;
   for (uint32_t slot = 1; slot < r->view.high; slot++) {
     pts_reading reading;
     span labels;
@@ -169,6 +170,9 @@ static bool add_workers(pts_render *r, const pts_record *record) {
     if (!join(&r->spread, before, pts_text_of(label), after, &labels)) return false;
     if (!add_line(&r->spread, labels, labels, 0, reading)) return false;
   }
+  pts_fence_acquire();
+  /* Its room was given away meanwhile. */
+  if (!pts_order_holds(r->order, r->a, (uint32_t)(record - r->a->records))) r->spread.count = count;
   return true;
 }
 
