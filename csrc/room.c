@@ -138,7 +138,8 @@ static found_free find_free(const pts_attachment *a, const pts_record *template,
       uint32_t word = pts_load_relaxed_u32(&record->entry);
       uint64_t room = text_room(a, record, word);
       bool has_room = room >= size && room - size < 256 * 8;
-      if (has_room || !found.record) found = (found_free){record, before, word, room, has_room};
+      /* Where text must be appended, the old room is lost: the smallest. */
+      if (has_room || !found.record || room < found.room) found = (found_free){record, before, word, room, has_room};
       if (has_room) break;
     }
     before = record;
