@@ -153,7 +153,8 @@ PTS_NOINLINE int32_t pts_summary_turn(uint64_t *block, uint32_t words, const dou
   if (!pts_summary_locate(pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_P]), words, &at)) return PTS_E_DAMAGED;
   if (pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_FILLED + at.buffer]) > 0) {
     flush(block, &at);
-    pts_summary_locate(pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_P]), words, &at);
+    /* What was just stored may be another's bytes by now, where somebody overwrites the file. */
+    if (!pts_summary_locate(pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_P]), words, &at)) return PTS_E_DAMAGED;
   }
   if (!pts_summary_lasts(bounds, pts_summary_begin_of(block, at.newest), now_ms))
     begin_window(block, &at, bounds, now_ms);
