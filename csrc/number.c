@@ -11,8 +11,8 @@
  * multiple of 10^k lies in the interval, and at most one multiple of 10^(k+1). If there is one of
  * the latter, it is the shortest text, once its zeros at the end are dropped; if not, the multiple
  * of 10^k that is closest to v is. It takes v and both ends of the interval in units of 10^k: three
- * products with a power of ten from a table of 128 bits each. tools/number_tables.ts proves that
- * these bits decide every comparison for every double.
+ * products with a power of ten of 128 bits. tools/number_tables.ts proves that these bits decide
+ * every comparison for every double.
  */
 #include "number.h"
 
@@ -165,14 +165,42 @@ struct decimal {
   int32_t exponent;
 };
 
+/* 128 bits; the highest one is set. */
+struct power {
+  uint64_t high;
+  uint64_t low;
+};
+
+/*
+ * 10^e scaled to 128 bits: not below it, and less than PTS_NUMBER_POWER_ERROR units of the lowest bit
+ * above. The first powers, which every number between 10^-10 and 10^16 takes, are exact and lie in a
+ * table; a table of them all would be most of what this library keeps beside its code, so the others
+ * are the product of one of them and of every 27th power. tools/number_tables.ts goes through all.
+ */
+static struct power power_of_ten(int32_t e) {
+  if ((uint32_t)e < PTS_NUMBER_POWER_STEP) {
+    return (struct power){pts_number_first_powers[e], 0};
+  }
+  uint32_t index = (uint32_t)(e - PTS_NUMBER_POWER_FIRST);
+  uint32_t step = index / PTS_NUMBER_POWER_STEP;
+  const uint64_t *every = pts_number_every_27th_power[step];
+  uint64_t factor = pts_number_first_powers[index - step * PTS_NUMBER_POWER_STEP];
+  u128 low = (u128)every[1] * factor;
+  u128 high = (u128)every[0] * factor + (uint64_t)(low >> 64);
+  /* the highest bit of both is set, so that of the product is, or the next one */
+  uint32_t unset = !(high >> 127);
+  high = (high << unset | (uint64_t)low >> 63 >> !unset) + 1;
+  return (struct power){(uint64_t)(high >> 64), (uint64_t)high};
+}
+
 /*
  * The integer part of multiplier * power / 2^128, with its lowest bit set if there is any fraction
  * too. That is "rounded to odd": comparing it with an even integer gives what comparing the exact
  * product would give.
  */
-static uint64_t multiply_to_odd(const uint64_t power[2], uint64_t multiplier) {
-  u128 low = (u128)power[1] * multiplier;
-  u128 high = (u128)power[0] * multiplier + (uint64_t)(low >> 64);
+static uint64_t multiply_to_odd(struct power power, uint64_t multiplier) {
+  u128 low = (u128)power.low * multiplier;
+  u128 high = (u128)power.high * multiplier + (uint64_t)(low >> 64);
   return (uint64_t)(high >> 64) | ((uint64_t)high != 0);
 }
 
@@ -190,7 +218,7 @@ static struct decimal shortest_decimal(uint64_t bits) {
   /* k = floor(log10(2^q)), or of 3/4 * 2^q; shift = q + floor(log2(10^-k)) + 1, which is 1 to 4 */
   int32_t k = (q * 1262611 - (narrow ? 524031 : 0)) >> 22;
   int32_t shift = q + ((-k * 1741647) >> 19) + 1;
-  const uint64_t *power = pts_number_pow10[-k - PTS_NUMBER_POW10_FIRST];
+  struct power power = power_of_ten(-k);
 
   /* all in quarters of 10^k */
   uint64_t value = multiply_to_odd(power, (4 * c) << shift);

@@ -1,6 +1,6 @@
 /**
- * Writes `csrc/number_tables.h`, the powers of ten that `csrc/number.c` multiplies by, and proves
- * that their 128 bits are enough for every double.
+ * Writes `csrc/number_tables.h`, of which `csrc/number.c` makes the powers of ten that it multiplies
+ * by, and proves that their 128 bits are enough for every double.
  *
  *     deno run --allow-write=csrc tools/number_tables.ts
  *
@@ -11,13 +11,18 @@
  * x around 4c, comparing them with even integers only. A fixed-point product can do that exactly if
  * it never takes a product just above or below an even integer for that integer, or the other way
  * round. {@linkcode productMargins} finds how near an even integer any product comes without being
- * one, over all doubles; {@linkcode proveTables} compares that with the error of an entry.
+ * one, over all doubles; {@linkcode proveTables} compares that with the error of a power.
  *
  * @module
  */
 
-/** Bits in one table entry. */
-const ENTRY_BITS = 128n;
+/** Bits of a power of ten, and of one of the first powers, which are exact. */
+const POWER_BITS = 128n;
+const FIRST_BITS = 64n;
+/** One power in so many is in a table; 5^27 is the last that has at most 64 bits. */
+const STEP = 27;
+/** A power is less than so many units of its lowest bit too large. */
+const POWER_ERROR = 4n;
 /** Smallest and largest q of a finite double c * 2^q with an integer c below 2^53. */
 const Q_MIN = -1074;
 const Q_MAX = 971;
@@ -38,11 +43,16 @@ export interface Margins {
   readonly below: Ratio;
 }
 
-/** The powers of ten that printing any finite double can ask for, and their entries. */
-export interface PowerTable {
+/** The tables of powers of ten, scaled so that the highest of their bits is set. */
+export interface PowerTables {
+  /** The smallest and the largest power that printing a finite double can ask for. */
   readonly first: number;
   readonly last: number;
-  readonly entries: readonly bigint[];
+  /** 10^0 to 10^26, exact. */
+  readonly firstPowers: readonly bigint[];
+  /** Every 27th power from 10^(27 * firstStep) on, rounded up. */
+  readonly everyPower: readonly bigint[];
+  readonly firstStep: number;
 }
 
 /** 2^twos * 10^tens as an exact fraction. */
@@ -86,23 +96,40 @@ function decimalExponentOfPowerOfTwo(q: number): number {
   return floorLog10Quarters(3n, q);
 }
 
-/** 10^e scaled to exactly 128 bits, rounded up where it is not exact. */
-function tableEntry(e: number): bigint {
-  const { over, under } = ratio(Number(ENTRY_BITS) - 1 - floorLog2Pow10(e), e);
+/** 10^e scaled to exactly so many bits, as a fraction. */
+function scaledPower(e: number, bits: bigint): Ratio {
+  return ratio(Number(bits) - 1 - floorLog2Pow10(e), e);
+}
+
+/** Its next integer. */
+function roundUp({ over, under }: Ratio): bigint {
   return (over + under - 1n) / under;
 }
 
 /**
- * The table.
+ * The tables.
  *
- * @returns The entries for every 10^-k that a finite double needs.
+ * @returns What every 10^-k that a finite double needs is made from.
  */
-export function powerTable(): PowerTable {
+export function powerTables(): PowerTables {
   const first = -decimalExponent(Q_MAX);
   const last = -decimalExponentOfPowerOfTwo(Q_MIN);
-  const entries: bigint[] = [];
-  for (let e = first; e <= last; e++) entries.push(tableEntry(e));
-  return { first, last, entries };
+  const firstStep = Math.floor(first / STEP);
+  const firstPowers = Array.from({ length: STEP }, (_, e) => roundUp(scaledPower(e, FIRST_BITS)));
+  const everyPower: bigint[] = [];
+  for (let step = firstStep; step * STEP <= last; step++) {
+    everyPower.push(roundUp(scaledPower(step * STEP, POWER_BITS)));
+  }
+  return { first, last, firstPowers, everyPower, firstStep };
+}
+
+/** What power_of_ten() of `csrc/number.c` makes of the tables. */
+function powerOfTen(e: number, { firstPowers, everyPower, firstStep }: PowerTables): bigint {
+  if (e >= 0 && e < STEP) return firstPowers[e] << (POWER_BITS - FIRST_BITS);
+  const index = e - firstStep * STEP;
+  const product = everyPower[Math.floor(index / STEP)] * firstPowers[index % STEP];
+  const unset = product >> (POWER_BITS + FIRST_BITS - 1n) === 0n ? 1n : 0n;
+  return (product >> (FIRST_BITS - unset)) + 1n;
 }
 
 /**
@@ -177,18 +204,30 @@ export function proveTables(): void {
   const claim = (holds: boolean, what: string) => {
     if (!holds) throw new Error(`number tables: it does not hold that ${what}`);
   };
-  const { first, last, entries } = powerTable();
-  for (const [index, entry] of entries.entries()) {
-    claim(entry >> (ENTRY_BITS - 1n) === 1n, `the entry of 1e${first + index} has 128 bits`);
+  const tables = powerTables();
+  const { first, last } = tables;
+  for (const [e, power] of tables.firstPowers.entries()) {
+    const { over, under } = scaledPower(e, FIRST_BITS);
+    claim(power * under === over, `the table's 1e${e} is exact`);
   }
-  let largest = 0n; // multiplier of an entry
+  for (let e = first; e <= last; e++) {
+    const power = powerOfTen(e, tables);
+    claim(power >> (POWER_BITS - 1n) === 1n, `1e${e} has 128 bits`);
+    const { over, under } = scaledPower(e, POWER_BITS);
+    claim(power * under >= over, `1e${e} is not too small`);
+    claim(
+      (power - POWER_ERROR) * under < over,
+      `1e${e} is less than ${POWER_ERROR} units too large`,
+    );
+  }
+  let largest = 0n; // multiplier of a power
   for (let q = Q_MIN; q <= Q_MAX; q++) {
     const usual = decimalExponent(q);
     const narrow = decimalExponentOfPowerOfTwo(q);
     claim(((q * 1262611) >> 22) === usual, `k is right for q = ${q}`);
     claim(((q * 1262611 - 524031) >> 22) === narrow, `k of a power of two is right for q = ${q}`);
     for (const k of [usual, narrow]) {
-      claim(first <= -k && -k <= last, `the table has 1e${-k}`);
+      claim(first <= -k && -k <= last, `1e${-k} can be made`);
       claim(((-k * 1741647) >> 19) === floorLog2Pow10(-k), `log2 of 1e${-k} is right`);
       const shift = q + floorLog2Pow10(-k) + 1;
       claim(shift >= 1, `the shift for q = ${q} is positive`);
@@ -197,8 +236,8 @@ export function proveTables(): void {
     }
   }
   claim(largest < 1n << 64n, "the multiplier fits 64 bits");
-  // An entry is less than one unit too large, so a product is less than this too large:
-  const error: Ratio = { over: largest, under: 1n << ENTRY_BITS };
+  // A power is less than so many units too large, so a product is less than this too large:
+  const error: Ratio = { over: POWER_ERROR * largest, under: 1n << POWER_BITS };
   const resolution: Ratio = { over: 1n, under: 1n << FRACTION_BITS };
   const margins = productMargins();
   claim(less(error, resolution), "the product of an even integer has no fraction bit set");
@@ -212,28 +251,34 @@ export function proveTables(): void {
  * @returns The whole file.
  */
 export function numberTablesHeader(): string {
-  const { first, last, entries } = powerTable();
+  const { firstPowers, everyPower, firstStep } = powerTables();
   const hex = (word: bigint) => `0x${word.toString(16).padStart(16, "0")}`;
-  const rows = entries.map((entry, index) =>
-    `    {${hex(entry >> 64n)}, ${hex(entry & 0xffff_ffff_ffff_ffffn)}}, /* 1e${first + index} */`
+  const firsts = firstPowers.map((power, e) => `    ${hex(power)}, /* 1e${e} */`);
+  const every = everyPower.map((power, index) =>
+    `    {${hex(power >> 64n)}, ${hex(power & 0xffff_ffff_ffff_ffffn)}}, ` +
+    `/* 1e${(firstStep + index) * STEP} */`
   );
   return `/*
  * Generated by tools/number_tables.ts: change that and run it again.
  * tests/number_test.ts fails when this is not what it writes.
- *
- * Entry e - PTS_NUMBER_POW10_FIRST is 10^e scaled to 128 bits, high word first, rounded up where it
- * is not exact.
  */
 #ifndef PTS_NUMBER_TABLES_H
 #define PTS_NUMBER_TABLES_H
 
 #include <stdint.h>
 
-#define PTS_NUMBER_POW10_FIRST (${first})
-#define PTS_NUMBER_POW10_LAST ${last}
+#define PTS_NUMBER_POWER_STEP ${STEP}
+#define PTS_NUMBER_POWER_FIRST (${firstStep * STEP})
+#define PTS_NUMBER_POWER_ERROR ${POWER_ERROR}
 
-static const uint64_t pts_number_pow10[PTS_NUMBER_POW10_LAST - PTS_NUMBER_POW10_FIRST + 1][2] = {
-${rows.join("\n")}
+/* 10^e scaled to 64 bits, which is exact. */
+static const uint64_t pts_number_first_powers[PTS_NUMBER_POWER_STEP] = {
+${firsts.join("\n")}
+};
+
+/* 10^(PTS_NUMBER_POWER_FIRST + 27 * i) scaled to 128 bits, high word first, rounded up. */
+static const uint64_t pts_number_every_27th_power[${everyPower.length}][2] = {
+${every.join("\n")}
 };
 
 #endif
