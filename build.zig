@@ -103,7 +103,13 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple, kind });
     cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
-    cc.addArgs(&.{ if (isFast(file) and target.os != .macos) "-O3" else "-Oz", "-DNDEBUG", "-fvisibility=hidden" });
+    if (isFast(file) and target.os != .macos) {
+        cc.addArg("-O3");
+    } else {
+        // Of -Oz alone zig cc makes -Os, which is larger.
+        cc.addArgs(&.{ "-Oz", "-Xclang", "-Oz" });
+    }
+    cc.addArgs(&.{ "-DNDEBUG", "-fvisibility=hidden" });
     // zig cc itself passes -c along when it is asked for text.
     cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.

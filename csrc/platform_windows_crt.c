@@ -83,6 +83,14 @@ AS_WRITTEN double floor(double value) {
   return towards_zero == 0 ? value * 0 : towards_zero; /* -0 stays -0 */
 }
 
+/* What isnan() and isfinite() of mingw's math.h call, where the compiler does not inline that. */
+int __isnan(double value) { return value != value; }
+
+int __fpclassify(double value) {
+  const int nan = 0x100, normal = 0x400, zero = 0x4000; /* FP_NAN and so on; the others are two of them */
+  return __builtin_fpclassify(nan, nan | normal, normal, normal | zero, zero, value);
+}
+
 /*
  * Called before a frame of rax bytes, of more than a page, is made: Windows enlarges a stack only when
  * the page below it is touched, so each page on the way is. Every register stays as it is.

@@ -9,10 +9,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
 import { brotliDecompressSync } from "node:zlib";
 import { StoreError } from "../src/errors.ts";
+import { decodeBase91 } from "./base91.ts";
 import { effectiveUser, libraryPlace } from "./folder.ts";
 import { flag, requirePermissions } from "./permissions.ts";
 import { platformName, platforms, type Prebuilt } from "./platforms.ts";
@@ -132,7 +132,7 @@ function unpackLibrary(library: Prebuilt, folder: string): string {
       flag("write", folder),
     ]));
   const { brotli, offset, size } = library;
-  const bytes = brotliDecompressSync(Buffer.from(brotli, "base64")).subarray(offset, offset + size);
+  const bytes = brotliDecompressSync(decodeBase91(brotli)).subarray(offset, offset + size);
   if (!isWhole(bytes, library)) {
     throw new StoreError(
       "LIBRARY",

@@ -10,7 +10,7 @@ export interface Prebuilt {
   size: number;
   /** SHA-256 of the library, in hexadecimal. */
   sha256: string;
-  /** Compressed with Brotli, in base64: the library, or several of which most is the same. */
+  /** Compressed with Brotli, as text (base91.ts): the library, or several of which most is the same. */
   brotli: string;
   /** Where the library begins in what was compressed. */
   offset: number;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { decodeBase91 } from "../ffi/base91.ts";
 import { platformName, platforms } from "../ffi/platforms.ts";
 import { pinnedZigVersion } from "../tools/zig.ts";
 import { temporaryFolder } from "./opening.ts";
@@ -16,7 +17,13 @@ class Checkout implements Disposable {
 
   constructor() {
     for (const folder of ["tools", "ffi", "csrc"]) Deno.mkdirSync(join(this.path, folder));
-    const files = ["tools/zig.ts", "tools/lock.ts", "tools/build.ts", "ffi/platforms.ts"];
+    const files = [
+      "tools/zig.ts",
+      "tools/lock.ts",
+      "tools/build.ts",
+      "ffi/platforms.ts",
+      "ffi/base91.ts",
+    ];
     for (const file of ["build.zig", "build.zig.zon", ...files]) {
       Deno.copyFileSync(new URL(`../${file}`, import.meta.url), join(this.path, file));
     }
@@ -143,7 +150,7 @@ Deno.test("the modules hold the libraries that their hash and size tell", async 
       continue;
     }
     await t.step(name, () => {
-      const all = brotliDecompressSync(Uint8Array.fromBase64(prebuilt.brotli));
+      const all = brotliDecompressSync(decodeBase91(prebuilt.brotli));
       const bytes = all.subarray(prebuilt.offset, prebuilt.offset + prebuilt.size);
       assert.equal(bytes.length, prebuilt.size);
       assert.equal(createHash("sha256").update(bytes).digest("hex"), prebuilt.sha256);

@@ -14,6 +14,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
+import { encodeBase91 } from "../ffi/base91.ts";
 import { platformName, platforms } from "../ffi/platforms.ts";
 import { lockFile } from "./lock.ts";
 import { findZig } from "./zig.ts";
@@ -67,7 +68,7 @@ export async function zigBuild(args: string[], what: string): Promise<void> {
 
 /** One hash of the names and contents of all that a library or its module is made from. */
 function hashInputs(): string {
-  const names = ["build.zig", "build.zig.zon", "tools/build.ts"];
+  const names = ["build.zig", "build.zig.zon", "tools/build.ts", "ffi/base91.ts"];
   for (const entry of Deno.readDirSync(join(root, "csrc"))) {
     if (/\.[ch]$/.test(entry.name)) names.push(`csrc/${entry.name}`);
   }
@@ -128,7 +129,7 @@ export const ${name}: Prebuilt | null = {
   }
   const text = banner + inputsLine(inputs) + `import type { Prebuilt } from "../platforms.ts";
 
-const brotli = "${packed.toString("base64")}";
+const brotli = "${encodeBase91(packed)}";
 ${exports}`;
   replaceFile(modulePath(module), text);
   const kib = (size: number) => `${Math.ceil(size / 1024)} KiB`;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { brotliDecompressSync } from "node:zlib";
+import { decodeBase91 } from "../../ffi/base91.ts";
 import { cacheSymbols } from "../../ffi/cache_symbols.ts";
 import { platforms } from "../../ffi/platforms.ts";
 import { symbols } from "../../ffi/symbols.ts";
@@ -26,7 +27,7 @@ for (const [name, platform] of Object.entries(platforms)) {
   const prebuilt = await platform.load();
   if (prebuilt === null) throw new Error(`${name} is not built: run deno task test:release`);
   const { brotli, offset, size } = prebuilt;
-  const all = brotliDecompressSync(Uint8Array.fromBase64(brotli));
+  const all = brotliDecompressSync(decodeBase91(brotli));
   libraries.set(name, new Uint8Array(all.subarray(offset, offset + size)));
 }
 
