@@ -84,7 +84,6 @@ const fast_sources = [_][]const u8{
     "cache_read.c",
     "cache_write.c",
     "cell.c",
-    "index.c",
     "lock.c",
     "number.c",
     "observe.c",
@@ -104,7 +103,8 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
     if (isFast(file) and target.os != .macos) {
-        cc.addArg("-O3");
+        // Unrolled loops are larger, and no faster where a loop has a few turns only.
+        cc.addArgs(&.{ "-O3", "-fno-unroll-loops" });
     } else {
         // Of -Oz alone zig cc makes -Os, which is larger.
         cc.addArgs(&.{ "-Oz", "-Xclang", "-Oz" });
@@ -114,6 +114,8 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.
     cc.addArgs(&.{ "-fno-vectorize", "-fno-slp-vectorize" });
+    // macOS demands frame pointers; nobody else walks the stack by them in here.
+    if (target.os != .macos) cc.addArg("-fomit-frame-pointer");
     if (std.mem.startsWith(u8, target.triple, "x86_64")) cc.addArg(two_words);
     // Windows walks the stack by its tables; elsewhere only exceptions would need them.
     if (target.os != .windows) cc.addArgs(&.{ "-fPIC", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables" });
@@ -136,7 +138,7 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
     cc.setName(b.fmt("zig cc -shared {s}", .{target.name}));
     cc.addArgs(&.{ "-O3", "-shared", "-s" });
     switch (target.os) {
-        .linux => cc.addArgs(&.{ "-pthread", "-dynamic", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections" }),
+        .linux => cc.addArgs(&.{ "-pthread", "-dynamic", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,--hash-style=gnu" }),
         // -x: without names of what is not exported, which -s leaves there.
         .macos => cc.addArgs(&.{ b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name}), "-Wl,-x", "-Wl,-dead_strip" }),
         else => {},
