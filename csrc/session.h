@@ -18,7 +18,9 @@ typedef struct pts_session {
   struct pts_session *next_in_thread;
 } pts_session;
 
-extern pts_session *pts_sessions[PTS_SECTIONS][PTS_MOST_SESSIONS];
+/* Hidden already where it is declared: else each call would ask for its address through a table, of which Zig's
+ * linker leaves four bytes of macOS's symbols to chance when that names something of the library itself. */
+extern __attribute__((visibility("hidden"))) pts_session *pts_sessions[PTS_SECTIONS][PTS_MOST_SESSIONS];
 
 /* NULL when there is none of that number. For the owner's thread: no lock, no reference. */
 static inline pts_session *pts_session_of(uint32_t kind, uint32_t number) {
