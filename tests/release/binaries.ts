@@ -114,20 +114,20 @@ export function oldestMacOS(bytes: Uint8Array): string {
   return `${version >>> 16}.${version >>> 8 & 0xff}`;
 }
 
-/** Zero bytes of a library of macOS that only bring its segments to the beginning of a page. */
-export function paddingOfMachO(bytes: Uint8Array): number {
+/**
+ * The names behind the stubs, and behind the addresses that a library of macOS is given when it is
+ * loaded.
+ */
+export function indirectNames(bytes: Uint8Array): string[] {
   const data = view(bytes);
-  const segments = loadCommands(bytes).filter(({ type }) => type === 0x19).map(({ at }) => ({
-    start: Number(data.getBigUint64(at + 40, true)),
-    size: Number(data.getBigUint64(at + 48, true)),
-  }));
-  let padding = 0, end = 0;
-  for (const { start, size } of segments) {
-    if (bytes.subarray(end, start).some((byte) => byte !== 0)) throw new Error("no padding");
-    padding += start - end;
-    end = start + size;
-  }
-  return padding;
+  const u32 = (at: number) => data.getUint32(at, true);
+  const commands = loadCommands(bytes);
+  const symtab = commands.find(({ type }) => type === 2)!.at;
+  const dysymtab = commands.find(({ type }) => type === 0xb)!.at;
+  return Array.from({ length: u32(dysymtab + 60) }, (_, i) => {
+    const symbol = u32(u32(dysymtab + 56) + i * 4);
+    return textAt(bytes, u32(symtab + 16) + u32(u32(symtab + 8) + symbol * 16));
+  });
 }
 
 /** A code signature without a certificate. */
