@@ -114,8 +114,11 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.
     cc.addArgs(&.{ "-fno-vectorize", "-fno-slp-vectorize" });
-    // macOS demands frame pointers; nobody else walks the stack by them in here.
-    if (target.os != .macos) cc.addArg("-fomit-frame-pointer");
+    const is_arm64 = std.mem.startsWith(u8, target.triple, "aarch64");
+    // Apple's arm64 demands frame pointers; nobody else walks the stack by them in here.
+    if (!(target.os == .macos and is_arm64)) cc.addArg("-fomit-frame-pointer");
+    // What is the same in several functions stays in them: it is compressed better than a call.
+    if (is_arm64) cc.addArg("-mno-outline");
     if (std.mem.startsWith(u8, target.triple, "x86_64")) cc.addArg(two_words);
     // Windows walks the stack by its tables; elsewhere only exceptions would need them.
     if (target.os != .windows) cc.addArgs(&.{ "-fPIC", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables" });
