@@ -102,7 +102,10 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple, kind });
     cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
-    if (isFast(file) and target.os != .macos) {
+    const is_arm64 = std.mem.startsWith(u8, target.triple, "aarch64");
+    // Where many loads are served. The others are small, so that the package stays below a megabyte.
+    const is_for_speed = target.os == .linux or (target.os == .windows and !is_arm64);
+    if (is_for_speed and isFast(file)) {
         // Unrolled loops are larger, and no faster where a loop has a few turns only.
         cc.addArgs(&.{ "-O3", "-fno-unroll-loops" });
     } else {
@@ -114,7 +117,6 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     cc.addArgs(&.{ "-ffunction-sections", "-fdata-sections", "-Wno-unused-command-line-argument" });
     // Nothing here is a loop over an array of numbers that fits into vectors.
     cc.addArgs(&.{ "-fno-vectorize", "-fno-slp-vectorize" });
-    const is_arm64 = std.mem.startsWith(u8, target.triple, "aarch64");
     // Apple's arm64 demands frame pointers; nobody else walks the stack by them in here.
     if (!(target.os == .macos and is_arm64)) cc.addArg("-fomit-frame-pointer");
     // What is the same in several functions stays in them: it is compressed better than a call.
