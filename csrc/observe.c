@@ -55,12 +55,17 @@ static inline void observe_own(const pts_attachment *a, const pts_handle *h, dou
   pts_store_release_u64(&block[PTS_CELL_SEQUENCE], odd + 1);
 }
 
+/* Of a family that nobody has declared, and with a block that is as it was: only that look is to be made. */
+static bool only_undeclared(const pts_attachment *a, const pts_handle *h) {
+  return (h->fast & PTS_FAST_UNDECLARED) && !(h->flags & PTS_HANDLE_TTL) && h->cell && pts_seen(a, h);
+}
+
 static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, double value) {
   int32_t code;
   if (h->kind != PTS_KIND_HISTOGRAM) return PTS_E_INVALID;
   do {
     if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
-    code = pts_own_block(a, h, 0);
+    code = only_undeclared(a, h) ? 0 : pts_own_block(a, h, 0);
     if (code < 0 || code == PTS_NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
     observe_own(a, h, value);
     code = h->flags & PTS_HANDLE_TTL ? pts_confirm(a, h) : 0;
