@@ -85,7 +85,7 @@ bool pts_start_block(pts_attachment *a, const pts_handle *h, uint64_t tag, uint3
     pts_store_relaxed_u64(&block[value_cell + 1], pts_bits_of((double)pts_os_clock_us()));
   if (value_cell) pts_store_release_u64(&block[value_cell], pts_bits_of(first));
   /* The value before the epoch: whoever sees this epoch sees no value of a former owner. */
-  if (h->kind == PTS_KIND_LIVE || h->kind == PTS_KIND_RECENT)
+  if (pts_kind_is_worker_gauge(h->kind))
     pts_store_release_u64(&block[PTS_CELL_LIVE_EPOCH], a->session.store.epoch);
   PTS_POINT();
   pts_store_release_u64(&block[PTS_CELL_TAG], tag);
@@ -300,12 +300,8 @@ static int32_t set_value(pts_attachment *a, pts_handle *h, double value, double 
   return code;
 }
 
-static bool is_worker_gauge(const pts_handle *h) {
-  return h->kind == PTS_KIND_LIVE || h->kind == PTS_KIND_RECENT;
-}
-
 static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
-  bool worker = is_worker_gauge(h);
+  bool worker = pts_kind_is_worker_gauge(h->kind);
   if (!worker && h->kind != PTS_KIND_VALUE && h->kind != PTS_KIND_ENUM) return PTS_E_INVALID;
   if (worker && !isnan(time)) return PTS_E_INVALID;
   int32_t code;
@@ -376,7 +372,7 @@ static int32_t add_value(pts_attachment *a, pts_handle *h, double amount) {
 }
 
 static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double amount) {
-  bool worker = is_worker_gauge(h);
+  bool worker = pts_kind_is_worker_gauge(h->kind);
   if (!worker && h->kind != PTS_KIND_VALUE) return PTS_E_INVALID;
   int32_t code;
   do {

@@ -1,5 +1,5 @@
 /*
- * cell.h: what the files that update cells share (cell.c, observe.c).
+ * cell.h: what the files that update cells share (cell.c, observe.c, exemplar.c).
  */
 #ifndef PTS_CELL_H
 #define PTS_CELL_H
@@ -10,6 +10,22 @@
 static inline bool pts_seen(const pts_attachment *a, const pts_handle *h) {
   return pts_load_acquire_u64(&h->record->head) == h->head_seen &&
          pts_load_acquire_u64(a->generation) == h->generation_seen;
+}
+
+/* The first bound that is not below value; the last bucket for none and for NaN. Bounds ascend, so that is
+ * how many are below: counted without a branch that random values would mispredict. */
+static inline uint32_t pts_bucket_of(const pts_handle *h, double value) {
+  uint32_t low = 0, high = h->bound_count; /* the answer is in [low, high] */
+  while (high - low > 32) {
+    uint32_t middle = (low + high) / 2;
+    if (value <= h->bounds[middle])
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  uint32_t below = low;
+  for (uint32_t i = low; i < high; i++) below += !(value <= h->bounds[i]);
+  return below;
 }
 
 /* What pts_own_block did beside success and failure. */

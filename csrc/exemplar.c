@@ -17,6 +17,7 @@
  */
 #include "exemplar.h"
 
+#include "cell.h"
 #include "points.h"
 
 #define SMALLEST_TEXT 64u
@@ -119,12 +120,6 @@ static int32_t cell_space(pts_attachment *a, pts_handle *h) {
                                        : pts_annex_space(a, h->record, &place);
 }
 
-static uint32_t bucket_of(const pts_handle *h, double value) {
-  uint32_t bucket = 0;
-  while (bucket < h->bound_count && !(value <= h->bounds[bucket])) bucket++;
-  return bucket;
-}
-
 int32_t pts_exemplar(uint32_t attachment, uint32_t handle, double value, double timestamp_ms,
                      const uint8_t *text, uint32_t length) {
   pts_attachment *a = pts_attachment_of(attachment);
@@ -135,7 +130,7 @@ int32_t pts_exemplar(uint32_t attachment, uint32_t handle, double value, double 
   int32_t code = cell_space(a, h);
   if (code == 0 && pts_series_try_lock(a, h->record)) {
     pts_exemplar_line line = {0, pts_bits_of(value), pts_bits_of(timestamp_ms), length};
-    uint32_t at = h->kind == PTS_KIND_HISTOGRAM ? bucket_of(h, value) : 0;
+    uint32_t at = h->kind == PTS_KIND_HISTOGRAM ? pts_bucket_of(h, value) : 0;
     code = write_locked(a, h, at, &line, text);
     pts_series_unlock(a, h->record);
   }

@@ -55,6 +55,10 @@ typedef struct pts_traits {
   uint64_t ttl_ms; /* 0: series stay */
 } pts_traits;
 
+/* Whether every worker has a value of its own. */
+static inline bool pts_kind_is_worker_gauge(uint32_t kind) {
+  return kind == PTS_KIND_LIVE || kind == PTS_KIND_RECENT;
+}
 /* A worker gauge that nobody declared is the sum of living workers' parts. */
 static inline bool pts_only_living(const pts_traits *traits) {
   return traits->live || traits->merge == PTS_MERGE_NONE;

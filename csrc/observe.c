@@ -14,26 +14,10 @@
 
 /* ---- histograms ----------------------------------------------------------------------------------- */
 
-/* The first bound that is not below value; the last bucket for none and for NaN. Bounds ascend, so that is
- * how many are below: counted without a branch that random values would mispredict. */
-static inline uint32_t bucket_of(const pts_handle *h, double value) {
-  uint32_t low = 0, high = h->bound_count; /* the answer is in [low, high] */
-  while (high - low > 32) {
-    uint32_t middle = (low + high) / 2;
-    if (value <= h->bounds[middle])
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  uint32_t below = low;
-  for (uint32_t i = low; i < high; i++) below += !(value <= h->bounds[i]);
-  return below;
-}
-
 /* Into the own block, which is current. */
 static inline void observe_own(const pts_attachment *a, const pts_handle *h, double value) {
   uint64_t *block = h->cell;
-  uint32_t bucket = bucket_of(h, value);
+  uint32_t bucket = pts_bucket_of(h, value);
   uint64_t *cell = &block[PTS_CELL_COUNTS + bucket];
   uint64_t count = pts_load_relaxed_u64(cell) + 1;
   uint64_t sum = pts_bits_of(pts_double_of(pts_load_relaxed_u64(&block[PTS_CELL_SUM])) + value);

@@ -183,7 +183,7 @@ static int read_once(pts_attachment *a, pts_view *view, const pts_record *record
   uint64_t at = (uint64_t)pts_load_relaxed_u32(&record->place) * 8;
   switch (PTS_HEAD_MODE(head)) {
   case PTS_MODE_SHARDED:
-    return record->kind == PTS_KIND_LIVE || record->kind == PTS_KIND_RECENT
+    return pts_kind_is_worker_gauge(record->kind)
                ? merge_workers(a, view, record, tag, traits, out)
                : sum_shards(a, view, at, tag, out);
   case PTS_MODE_SHARED:

@@ -4,8 +4,8 @@
  * A render is a list of groups and a position in it. A group is a name under which lines are printed:
  * a family's own series, or one of the parts of its histograms and summaries.
  *
- * I1: a histogram is read once, when its buckets begin (a summary, when its quantiles do); its _count and _sum lines come from that
- *     reading, so they agree with the buckets whatever happens in between.
+ * I1: a histogram is read once, when its buckets begin (a summary, when its quantiles do); its _count and
+ *     _sum lines come from that reading, so they agree with the buckets whatever happens in between.
  * I2: a step writes one line completely or nothing; the position moves only after it.
  */
 #include "render.h"
@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "atomics.h"
-#include "render.h"
 
 /* ---- values, live gauges, enums ----------------------------------------------------------------------- */
 

@@ -38,7 +38,7 @@ static bool shared_block_current(const pts_attachment *a, uint64_t place, uint32
 /* Of a gauge of living workers only: whether the owner of its block is one. */
 static bool owner_counts(pts_attachment *a, const pts_record *record, uint32_t slot,
                          const uint64_t *block) {
-  if (record->kind != PTS_KIND_LIVE && record->kind != PTS_KIND_RECENT) return true;
+  if (!pts_kind_is_worker_gauge(record->kind)) return true;
   const pts_record *family = pts_record_at(a, record->family);
   if (!family) return true;
   pts_traits traits = pts_family_traits(a, family);

@@ -176,13 +176,9 @@ static bool add_workers(pts_render *r, const pts_record *record) {
   return true;
 }
 
-static bool is_worker_gauge(const pts_record *record) {
-  return record->kind == PTS_KIND_LIVE || record->kind == PTS_KIND_RECENT;
-}
-
 static bool add_value(pts_render *r, const pts_record *record, const pts_record *family, bool buckets) {
   if (record->kind == PTS_KIND_ENUM) return add_enum(r, record, family);
-  bool workers = r->traits.merge == PTS_MERGE_ALL && is_worker_gauge(record);
+  bool workers = r->traits.merge == PTS_MERGE_ALL && pts_kind_is_worker_gauge(record->kind);
   return workers ? add_workers(r, record) : add_plain(r, record, buckets);
 }
 
