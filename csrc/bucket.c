@@ -150,7 +150,7 @@ static bool read_histogram(pts_render *r, const pts_record *record, pts_total *t
   uint32_t entry = pts_load_acquire_u32(&record->extra);
   const double *bounds = pts_record_bounds(r->a, record, &count);
   if (!bounds) {
-    pts_damage(r->a);
+    pts_damage_at(r->a, record);
     return true;
   }
   if (!make_labels(r, record, entry, bounds, count)) return false;

@@ -309,8 +309,7 @@ static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double va
     code = worker ? pts_worker_gauge_set(a, h, value) : set_value(a, h, value, time);
     if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = pts_confirm(a, h);
   } while (code == PTS_AGAIN);
-  if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code;
+  return pts_counted(a, h, code);
 }
 
 /* What add_locked did beside failure: 0, or the addition is for compare-and-swap. */
@@ -379,8 +378,7 @@ static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double am
     code = worker ? pts_worker_gauge_add(a, h, amount) : add_value(a, h, amount);
     if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = pts_confirm(a, h);
   } while (code == PTS_AGAIN);
-  if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code;
+  return pts_counted(a, h, code);
 }
 
 int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {

@@ -37,6 +37,12 @@ enum {
 /* Make the own block of a value, histogram or summary current and the handle fast. */
 int32_t pts_own_block(pts_attachment *a, pts_handle *h, double first);
 
+/* Passes what an update returns on; damage is counted. */
+static inline int32_t pts_counted(pts_attachment *a, const pts_handle *h, int32_t code) {
+  if (PTS_UNLIKELY(code == PTS_E_DAMAGED)) pts_damage_at(a, h->record);
+  return code;
+}
+
 /* What pts_confirm found beside failure: 0, or that the update must be made again. */
 enum { PTS_AGAIN = 1 };
 

@@ -134,8 +134,7 @@ int32_t pts_exemplar(uint32_t attachment, uint32_t handle, double value, double 
     code = write_locked(a, h, at, &line, text);
     pts_series_unlock(a, h->record);
   }
-  if (code == PTS_E_DAMAGED) pts_damage(a);
-  return code;
+  return pts_counted(a, h, code);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------- */

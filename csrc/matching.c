@@ -56,7 +56,7 @@ static int32_t leave_if_matching(pts_attachment *a, pts_record *record, const co
       if (pts_series_leave(a, record, &head)) return 1;
       continue;
     }
-    int32_t code = pts_room_wait(a);
+    int32_t code = pts_room_wait(a, record);
     if (code != 0) return code;
   }
 }

@@ -183,7 +183,9 @@ void pts_metrics_detach(pts_attachment *a) {
   pts_render_free_all(a);
   if (a->order) pts_order_release(a->order);
   free(a->handles);
+  free(a->damaged);
   a->handles = NULL;
+  a->damaged = NULL;
   pts_store_close(&a->session.store);
 }
 
@@ -228,6 +230,19 @@ void pts_index_unlock(pts_attachment *a) {
 }
 
 void pts_damage(pts_attachment *a) { pts_fetch_add_u64(&a->metrics->damage, 1); }
+
+void pts_damage_at(pts_attachment *a, const pts_record *record) {
+  uint64_t number = (uint64_t)(record - a->records), bit = 1ull << number % 64;
+  bool known = false;
+  pts_os_process_lock();
+  if (!a->damaged) a->damaged = calloc(a->max_records / 64 + 1, sizeof *a->damaged);
+  if (a->damaged) {
+    known = a->damaged[number / 64] & bit;
+    a->damaged[number / 64] |= bit;
+  }
+  pts_os_process_unlock();
+  if (!known) pts_damage(a);
+}
 
 uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot) {
   uint64_t mark = pts_load_acquire_u64(&a->session.store.workers[slot].mark);

@@ -136,6 +136,7 @@ typedef struct pts_attachment {
   /* Rendering; guarded by the process lock. */
   struct pts_order *order;
   struct pts_render *renders[PTS_RENDERS];
+  uint64_t *damaged; /* a bit for each record at which damage was counted; NULL: none. Likewise guarded */
 } pts_attachment;
 
 /* NULL when there is none of that number. For the owner's thread: no lock, no reference. */
@@ -158,7 +159,10 @@ void pts_metrics_detach(pts_attachment *attachment);
 /* Take the index lock; repairs the index after a takeover. */
 int32_t pts_index_lock(pts_attachment *attachment, uint32_t timeout_ms);
 void pts_index_unlock(pts_attachment *attachment);
+/* Count something broken that was met. */
 void pts_damage(pts_attachment *attachment);
+/* ... at a record, once for each attachment: scrapes and updates meet it again and again. From any thread. */
+void pts_damage_at(pts_attachment *attachment, const pts_record *record);
 
 /* A shard's first byte. */
 static inline uint8_t *pts_shard(const pts_attachment *a, uint32_t slot) {
@@ -287,8 +291,8 @@ uint32_t pts_room_sweep(pts_attachment *a);
  * NOT_FOUND when there is none. template: kind, words, family, extra, head's mode. */
 int32_t pts_room_take(pts_attachment *a, const pts_wanted *wanted, const pts_record *template,
                       uint32_t *number, uint32_t *word);
-/* Wait until what is claimed is decided. */
-int32_t pts_room_wait(pts_attachment *a);
+/* Wait until a claimed record is decided. */
+int32_t pts_room_wait(pts_attachment *a, const pts_record *record);
 /* Under the index lock, after a takeover: free lists and counts of series. */
 void pts_room_repair(pts_attachment *a, uint32_t used);
 

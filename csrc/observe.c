@@ -50,11 +50,12 @@ static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, doubl
   do {
     if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) return PTS_E_MISMATCH;
     code = only_undeclared(a, h) ? 0 : pts_own_block(a, h, 0);
-    if (code < 0 || code == PTS_NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
+    if (code == PTS_NOT_SHARDED) code = PTS_E_DAMAGED;
+    if (code < 0) break;
     observe_own(a, h, value);
     code = h->flags & PTS_HANDLE_TTL ? pts_confirm(a, h) : 0;
   } while (code == PTS_AGAIN);
-  return code;
+  return pts_counted(a, h, code);
 }
 
 int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
@@ -72,11 +73,12 @@ static PTS_NOINLINE int32_t observe_at_slow(pts_attachment *a, pts_handle *h, do
   if (h->bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;
   do {
     code = pts_own_block(a, h, 0);
-    if (code < 0 || code == PTS_NOT_SHARDED) return code < 0 ? code : PTS_E_DAMAGED;
+    if (code == PTS_NOT_SHARDED) code = PTS_E_DAMAGED;
+    if (code < 0) break;
     code = pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
     if (code == 0 && (h->flags & PTS_HANDLE_TTL)) code = pts_confirm(a, h);
   } while (code == PTS_AGAIN);
-  return code;
+  return pts_counted(a, h, code);
 }
 
 int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, double now_ms) {
@@ -86,7 +88,7 @@ int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, doubl
   if (PTS_UNLIKELY(!isfinite(value))) return PTS_E_INVALID;
   if (PTS_UNLIKELY(!(h->fast & PTS_FAST_OBSERVE_AT) || !pts_seen(a, h)))
     return observe_at_slow(a, h, value, now_ms);
-  return pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms);
+  return pts_counted(a, h, pts_summary_observe(h->cell, h->words, h->bounds, value, now_ms));
 }
 
 /* The redo record describes the one block whose sequence is odd, if any; finishing it twice is the

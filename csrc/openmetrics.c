@@ -40,7 +40,7 @@ static int write_stored(pts_render *r, pts_sink *sink, const pts_record *record,
                         const pts_reading *reading, size_t more) {
   pts_text printed;
   if (!pts_record_printed(r->a, record, &printed)) {
-    pts_damage(r->a);
+    pts_damage_at(r->a, record);
     return 1;
   }
   if (!pts_sink_room(sink, printed.length + PTS_SINK_NUMBERS + more)) return 0;

@@ -201,7 +201,7 @@ static bool text_holds(pts_attachment *a, const pts_record *record, uint32_t kno
     if (pts_index_hash(a, &wanted) == entry.hash) return true;
   }
   pts_fence_acquire();
-  if (known_of(a, (uint32_t)(record - a->records)) == known) pts_damage(a);
+  if (known_of(a, (uint32_t)(record - a->records)) == known) pts_damage_at(a, record);
   return false;
 }
 
@@ -274,7 +274,8 @@ static void place_items(builder *b, const uint32_t *group, uint32_t *next) {
   for (uint32_t i = 0; i < b->added_count; i++) {
     if (group[i] == NO_GROUP) continue;
     pts_text labels = {NULL, 0};
-    if (!pts_record_labels(b->a, &b->a->records[b->added[i]], &labels)) pts_damage(b->a);
+    const pts_record *record = &b->a->records[b->added[i]];
+    if (!pts_record_labels(b->a, record, &labels)) pts_damage_at(b->a, record);
     if (pts_labels_quoted(labels)) b->quoted = true;
     b->items[next[group[i]]++] = (item){0, labels, b->added[i]};
   }

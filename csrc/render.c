@@ -25,7 +25,7 @@ static int stored_value(pts_render *r, pts_sink *sink, const pts_record *record,
   if (!pts_order_holds(r->order, r->a, number)) return 1;
   if (!pts_read_value(r->a, &r->view, record, &r->traits, &reading)) return 1;
   if (!pts_record_printed(r->a, record, &printed)) {
-    pts_damage(r->a);
+    pts_damage_at(r->a, record);
     return 1;
   }
   uint8_t *line = sink->at;

@@ -186,11 +186,16 @@ static bool decide(pts_attachment *a, pts_record *record, uint64_t claimed) {
   return !exists;
 }
 
-int32_t pts_room_wait(pts_attachment *a) {
+int32_t pts_room_wait(pts_attachment *a, const pts_record *record) {
   /* Its claimer has the lock until then; whoever takes it from a dead one repairs (pts_room_repair). */
   int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
-  if (code == 0) pts_index_unlock(a);
-  return code;
+  if (code != 0) return code;
+  if (pts_head_claimed(pts_load_acquire_u64(&record->head))) { /* by nobody: the head was broken */
+    pts_damage_at(a, record);
+    pts_index_repair(a);
+  }
+  pts_index_unlock(a);
+  return 0;
 }
 
 /* Claim the record if no block of it is current, under its lock (I1). */

@@ -519,7 +519,7 @@ int32_t pts_remove(uint32_t attachment, uint32_t handle) {
   uint64_t head = pts_load_acquire_u64(&h->record->head);
   while (pts_shows_series(a, h, head)) {
     if (pts_head_claimed(head)) {
-      int32_t code = pts_room_wait(a);
+      int32_t code = pts_room_wait(a, h->record);
       if (code != 0) return code;
       head = pts_load_acquire_u64(&h->record->head);
     } else if (pts_series_leave(a, h->record, &head)) {

@@ -145,6 +145,25 @@ static void what_is_claimed_shows_until_it_is_decided(void) {
   unlink(path);
 }
 
+/* Nobody died with the lock: somebody else's bytes say that it is claimed, and there is no end to wait for. */
+static void what_nobody_claimed_is_decided_by_whoever_waits(void) {
+  const char *path = in_folder("unclaimed");
+  int32_t a = open_small(path), used = numbered(a, "v", 1), other = numbered(a, "v", 2);
+  ADD(a, used, 5);
+  ADD(a, other, 6);
+  pts_record *record = record_of(a, used);
+  record->head = claimed(record->head);
+  CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)used), 0);
+  CHECK(isnan(help_value(a, used)));
+  record = record_of(a, other);
+  record->head = claimed(record->head);
+  CHECK_EQUAL(pts_remove_matching((uint32_t)a, (const uint8_t *)"v", 1, NULL, NULL, 0), 1);
+  CHECK_EQUAL(usage_of(a).damage, 2);
+  pts_close((uint32_t)a);
+  CHECK_EQUAL(help_check(path, 0, 0), 0);
+  unlink(path);
+}
+
 /* ---- broken free lists ------------------------------------------------------------------------------------------ */
 
 typedef void breaking(help_image *image, pts_record *free_one, uint32_t number, uint32_t *list);
@@ -433,6 +452,7 @@ static const test_case tests[] = {
     {"a kept handle reaches nobody else", a_kept_handle_reaches_nobody_else},
     {"series without labels keep their room", series_without_labels_keep_their_room},
     {"what is claimed shows until it is decided", what_is_claimed_shows_until_it_is_decided},
+    {"what nobody claimed is decided by whoever waits", what_nobody_claimed_is_decided_by_whoever_waits},
     {"broken free lists lose nothing and are mended", broken_free_lists_lose_nothing_and_are_mended},
     {"a slack that is too large gives no room", a_slack_that_is_too_large_gives_no_room},
     {"threads churn labels with kept handles", threads_churn_labels_with_kept_handles},
