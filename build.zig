@@ -2,6 +2,8 @@
 //!
 //!     zig build         the library for this machine, into zig-out/lib/<target>/
 //!     zig build libs    the library for every supported target; or by the name of one of them
+//!     zig build checker   the library of `deno task check` for this machine, into zig-out/checker/<target>/;
+//!                         checker-<target> for another
 //!     zig build test    builds and runs every tests/c/test_*.c
 //!     zig build test-programs   builds them into zig-out/test/ without running them; with
 //!                               -Dtarget=TRIPLE for another machine, into zig-out/test-<os>-<abi>/
@@ -43,7 +45,10 @@ pub fn build(b: *std.Build) void {
     const libs_step = b.step("libs", "Build the library for every supported target");
     const assembly_step = b.step("assembly", "The arm64 code of every source, as text");
     for (targets) |target| {
-        const install = addLibrary(b, target);
+        const install = addLibrary(b, target, "lib", isLibrarySource);
+        const checker = addLibrary(b, target, "checker", isSource);
+        b.step(b.fmt("checker-{s}", .{target.name}), "Build the library of the checker").dependOn(checker);
+        if (std.mem.eql(u8, target.name, host_name)) b.step("checker", "The same for this machine").dependOn(checker);
         libs_step.dependOn(install);
         b.step(target.name, "Build the library for this target").dependOn(install);
         if (std.mem.eql(u8, target.name, host_name)) b.getInstallStep().dependOn(install);
@@ -146,9 +151,9 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
 /// ends, and our thread-exit destructor must still be there then.
 ///
 /// The same sources give the same bytes in every folder: nothing of the machine goes into them.
-fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
+fn addLibrary(b: *std.Build, target: Target, folder: []const u8, wanted: Filter) *std.Build.Step {
     const cc = b.addSystemCommand(&.{ b.graph.zig_exe, "cc", "-target", target.triple });
-    cc.setName(b.fmt("zig cc -shared {s}", .{target.name}));
+    cc.setName(b.fmt("zig cc -shared {s}/{s}", .{ folder, target.name }));
     cc.addArgs(&.{ "-O3", "-shared", "-s" });
     switch (target.os) {
         .linux => cc.addArgs(&.{ "-pthread", "-dynamic", "-Wl,-z,nodelete", "-Wl,-z,defs", "-Wl,--gc-sections", "-Wl,--hash-style=gnu" }),
@@ -156,7 +161,7 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
         .macos => cc.addArgs(&.{ b.fmt("-Wl,-install_name,@rpath/lib{s}.dylib", .{library_name}), "-Wl,-x", "-Wl,-dead_strip" }),
         else => {},
     }
-    for (findSources(b, "csrc", isLibrarySource, target.os)) |file| {
+    for (findSources(b, "csrc", wanted, target.os)) |file| {
         cc.addFileArg(addCompiler(b, target, file, "-c"));
     }
     const file_name = switch (target.os) {
@@ -166,7 +171,7 @@ fn addLibrary(b: *std.Build, target: Target) *std.Build.Step {
     };
     cc.addArg("-o");
     const output = cc.addOutputFileArg(file_name);
-    return &b.addInstallLibFile(output, b.pathJoin(&.{ target.name, file_name })).step;
+    return &b.addInstallFile(output, b.pathJoin(&.{ folder, target.name, file_name })).step;
 }
 
 /// One text for each source that is compiled for speed, made with the library's flags: tests/release
@@ -192,7 +197,7 @@ fn addTestLibrary(b: *std.Build, tested: std.Build.ResolvedTarget) *std.Build.St
     const os = tested.result.os.tag;
     library.root_module.addCSourceFiles(.{
         .root = b.path("csrc"),
-        .files = findSources(b, "csrc", isLibrarySource, os),
+        .files = findSources(b, "csrc", isSource, os),
         .flags = testFlags(tested),
     });
     library.root_module.addCSourceFiles(.{
@@ -276,7 +281,12 @@ fn isHeader(name: []const u8, _: std.Target.Os.Tag) bool {
     return std.mem.endsWith(u8, name, ".h");
 }
 
+/// The checker is not published: whoever runs it has the sources.
 fn isLibrarySource(name: []const u8, os: std.Target.Os.Tag) bool {
+    return isSource(name, os) and !std.mem.startsWith(u8, name, "check");
+}
+
+fn isSource(name: []const u8, os: std.Target.Os.Tag) bool {
     if (!std.mem.endsWith(u8, name, ".c")) return false;
     if (!std.mem.startsWith(u8, name, "platform_")) return true;
     return belongsTo(name["platform_".len .. name.len - ".c".len], os);

@@ -269,12 +269,4 @@ typedef struct pts_usage {
 
 PTS_EXPORT int32_t pts_usage_read(uint32_t attachment, pts_usage *out);
 
-enum {
-  PTS_CHECK_REPAIR = 1, /* mend what can be mended, under the store's locks */
-};
-
-/* Verify every invariant of the store at path (see ARCHITECTURE.md). The report (UTF-8, terminated,
- * cut to size) has a line for each finding. Returns the number of findings, or a failure. */
-PTS_EXPORT int32_t pts_check(const char *path, uint32_t flags, char *report, uint32_t report_size);
-
 #endif

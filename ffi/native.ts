@@ -394,12 +394,3 @@ export function usage(attachment: number): Usage | number {
     usageMembers.map((member, index) => [member, Number(struct[index])]),
   ) as Record<keyof Usage, number>;
 }
-
-const REPORT_SIZE = 1 << 20;
-
-/** pts_check: how many invariants fail, or a failure; the message is the report. */
-export function check(path: string, repair: boolean): Outcome {
-  const report = new Uint8Array(REPORT_SIZE);
-  const result = load().pts_check(terminated(path), repair ? 1 : 0, report, REPORT_SIZE);
-  return { result, message: textOf(report) };
-}

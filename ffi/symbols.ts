@@ -232,15 +232,6 @@ export const symbols = {
     ],
     result: "i32",
   },
-  pts_check: {
-    parameters: [
-      "buffer", // const char *path
-      "u32", // uint32_t flags
-      "buffer", // char *report
-      "u32", // uint32_t report_size
-    ],
-    result: "i32",
-  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The table's type. */

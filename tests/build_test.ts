@@ -137,7 +137,7 @@ test("build fails when zig fails, and tries again the next time", async (checkou
 test("build refuses an argument it does not know", async (checkout) => {
   const { success, errors } = await checkout.build("--al");
   assert(!success);
-  assert.equal(errors, "error: unknown argument --al; usage: deno task build [--all]");
+  assert.equal(errors, "error: unknown argument --al; usage: deno task build [--all] [--checker]");
 });
 
 Deno.test("the modules hold the libraries that their hash and size tell", async (t) => {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { check } from "../ffi/native.ts";
 import { FastMmap, PrometheusTinyShared } from "../mod.ts";
+import { checkMetrics } from "../tools/checker.ts";
 
 function folder() {
   const path = Deno.makeTempDirSync();
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-Deno.test("check() finds nothing in a store that is in use, and tells its health", () => {
+Deno.test("checkMetrics() finds nothing in a store that is in use, and tells its health", () => {
   using temporary = folder();
   const filename = join(temporary.path, "store");
   using prom = new PrometheusTinyShared({ filename });
@@ -17,7 +17,7 @@ Deno.test("check() finds nothing in a store that is in use, and tells its health
   prom.declare("state", { enum: "is", enumValues: ["on", "off"] });
   prom.enumSet("state", "on");
   for (const repair of [false, true]) {
-    const { result, message } = check(filename, repair);
+    const { result, text: message } = checkMetrics(filename, repair);
     assert.equal(result, 0, message);
     assert.match(message, /^worker: slot 1, epoch 1, pid \d+$/m);
     assert.match(message, /^records: 6 of 131072/m);
@@ -25,7 +25,7 @@ Deno.test("check() finds nothing in a store that is in use, and tells its health
   assert.match(prom.format(), /seconds_count\{route="\/"\} 1/);
 });
 
-Deno.test("check() finds a record that was overwritten", () => {
+Deno.test("checkMetrics() finds a record that was overwritten", () => {
   using temporary = folder();
   const filename = join(temporary.path, "store");
   {
@@ -37,19 +37,43 @@ Deno.test("check() finds a record that was overwritten", () => {
   using file = Deno.openSync(filename, { write: true });
   file.seekSync(at, Deno.SeekMode.Start);
   file.writeSync(new TextEncoder().encode("damaged"));
-  const { result, message } = check(filename, false);
+  const { result, text: message } = checkMetrics(filename, false);
   assert(result > 0, message);
   assert.match(message, /^finding: C3: /m);
 });
 
-Deno.test("check() of what is no store is a failure that says why", () => {
+Deno.test("checkMetrics() of what is no store is a failure that says why", () => {
   using temporary = folder();
   const filename = join(temporary.path, "text");
   Deno.writeTextFileSync(filename, "no store\n".repeat(20_000));
-  const { result, message } = check(filename, false);
+  const { result, text: message } = checkMetrics(filename, false);
   assert(result < 0);
   assert.match(message, /is not a store: its first bytes are not a store's/);
-  assert.match(check(join(temporary.path, "missing"), false).message, /cannot open the store/);
+  assert.match(checkMetrics(join(temporary.path, "missing"), false).text, /cannot open the store/);
+});
+
+Deno.test("a repair drops what is broken, says it, and leaves the rest to living workers", () => {
+  using temporary = folder();
+  const filename = join(temporary.path, "store");
+  using prom = new PrometheusTinyShared({ filename, cacheArgs: { cacheSize: "64k" } });
+  for (const method of ["GET", "PUT", "POST"]) prom.inc("requests_total", { method });
+  const at = new TextDecoder("latin1").decode(Deno.readFileSync(filename)).indexOf('="PUT"');
+  using file = Deno.openSync(filename, { write: true });
+  file.seekSync(at + 2, Deno.SeekMode.Start);
+  file.writeSync(new TextEncoder().encode("?"));
+  const { result, text } = checkMetrics(filename, true);
+  assert.equal(result, 0, text);
+  assert.match(
+    text,
+    /^was broken: C3: record 2 has a wrong hash\n(?:was .*\n)*record 2 was dropped$/m,
+  );
+  assert.equal(checkMetrics(filename, false).result, 0);
+  for (const method of ["GET", "PUT", "POST"]) prom.inc("requests_total", { method });
+  assert.equal(
+    prom.format(),
+    [["GET", 2], ["POST", 2], ["PUT", 1]]
+      .map(([method, n]) => `requests_total{method="${method}"} ${n}\n`).join(""),
+  );
 });
 
 /** `deno task check` itself, without the build before it. */

@@ -1,9 +1,9 @@
 // Many processes attach, update and detach, while another one clears, replaces and renders the store.
 
 import assert from "node:assert/strict";
-import { check } from "../ffi/native.ts";
 import { PrometheusTinyShared } from "../mod.ts";
 import { temporaryFolder } from "./opening.ts";
+import { checkMetrics } from "../tools/checker.ts";
 
 interface Churned {
   rounds: number;
@@ -61,7 +61,7 @@ export async function churn(processes: number, seconds: number): Promise<string>
   const before = counted;
   prom.inc("churn_total", { process: "last" });
   assert.match(prom.format(), /^churn_total\{process="last"\} 1$/m);
-  const { result, message } = check(filename, false);
+  const { result, text: message } = checkMetrics(filename, false);
   assert.equal(result, 0, message);
   const refused = updated.reduce((sum, one) => sum + one.refused, 0) + disturbed.refused;
   return `${processes} processes attached and detached ${rounds} times in ${seconds} s, ` +

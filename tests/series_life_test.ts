@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { PrometheusTinyShared } from "../mod.ts";
-import { check } from "../ffi/native.ts";
+import { checkMetrics } from "../tools/checker.ts";
 
 function shared(options: ConstructorParameters<typeof PrometheusTinyShared>[0] = {}) {
   const folder = Deno.makeTempDirSync();
@@ -17,7 +17,7 @@ function shared(options: ConstructorParameters<typeof PrometheusTinyShared>[0] =
 }
 
 function healthy(filename: string): void {
-  const { result, message } = check(filename, false);
+  const { result, text: message } = checkMetrics(filename, false);
   assert.equal(result, 0, message);
 }
 

@@ -2,10 +2,10 @@
 // update that a worker acknowledged into its pipe counts; more than that only what was under way at a kill.
 
 import assert from "node:assert/strict";
-import { check } from "../ffi/native.ts";
 import { PrometheusTinyShared } from "../mod.ts";
 import { FastMmap } from "../src/fast_mmap.ts";
 import { temporaryFolder } from "./opening.ts";
+import { checkMetrics } from "../tools/checker.ts";
 
 /** What a byte in the pipe acknowledges. */
 export const Acknowledged = {
@@ -178,7 +178,7 @@ export async function storm(kills: number): Promise<string> {
   assert.ok(extra <= kills, `${extra} updates more than acknowledged, after ${kills} kills`);
   const entries = compareCache(cache, written);
   for (const repair of [false, true, false]) {
-    const { result, message } = check(filename, repair);
+    const { result, text: message } = checkMetrics(filename, repair);
     assert.equal(result, 0, message);
   }
   const statistics = cache.getStatistics();

@@ -2,10 +2,10 @@
 // long-lived worker (this process) and the files take must not grow.
 
 import assert from "node:assert/strict";
-import { check } from "../ffi/native.ts";
 import { PrometheusTinyShared } from "../mod.ts";
 import { FastMmap } from "../src/fast_mmap.ts";
 import { temporaryFolder } from "./opening.ts";
+import { checkMetrics } from "../tools/checker.ts";
 
 function start(...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
@@ -82,7 +82,7 @@ export async function uptime(seconds: number): Promise<string> {
   }
   const limit = settled.memory + (24 << 20); // what V8's heap may swing by
   assert.ok(last.memory <= limit, `memory rose from ${settled.memory} to ${last.memory} bytes`);
-  const { result, message } = check(filename, false);
+  const { result, text: message } = checkMetrics(filename, false);
   assert.equal(result, 0, message);
   const mib = (bytes: number) => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
   return `${seconds} s, ${generations} workers: memory of the long-lived one ` +

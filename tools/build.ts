@@ -3,6 +3,7 @@
  *
  *     deno task build         for this machine; does nothing when nothing has changed
  *     deno task build --all   for every supported platform, as a release needs it
+ *     tools/build.ts --checker   also the library of `deno task check`, for this machine
  *
  * A generated module carries the hash of everything it was made from, so there is no separate stamp
  * that could disagree with it. Builds that run at once wait for each other.
@@ -16,6 +17,7 @@ import { dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { encodeBase91 } from "../ffi/base91.ts";
 import { platformName, platforms } from "../ffi/platforms.ts";
+import { checkerPath } from "./checker.ts";
 import { lockFile } from "./lock.ts";
 import { findZig } from "./zig.ts";
 
@@ -48,6 +50,15 @@ export async function build(
     if (readModule(module) === undefined) replaceFile(modulePath(module), stub(module));
   }
   return built;
+}
+
+/** Builds the library of the checker, unless it was made from these sources. */
+export async function buildChecker(platform: string = platformName()): Promise<void> {
+  using _lock = await lockFile(join(root, ".zig-cache", "build.lock"));
+  const inputs = hashInputs(), stamp = `${checkerPath(platform)}.inputs`;
+  if (readText(stamp) === inputs) return;
+  await zigBuild([`checker-${platform}`], "the library of the checker");
+  replaceFile(stamp, inputs);
 }
 
 /** Runs `zig build` with these arguments in the project's folder. */
@@ -85,8 +96,13 @@ function modulePath(module: string): string {
 }
 
 function readModule(module: string): string | undefined {
+  return readText(modulePath(module));
+}
+
+/** The file's text, or undefined when there is none. */
+function readText(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(modulePath(module));
+    return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -163,13 +179,16 @@ function replaceFile(path: string, text: string): void {
 }
 
 if (import.meta.main) {
-  const unknown = Deno.args.filter((arg) => arg !== "--all");
+  const unknown = Deno.args.filter((arg) => arg !== "--all" && arg !== "--checker");
   if (unknown.length > 0) {
-    console.error(`error: unknown argument ${unknown.join(" ")}; usage: deno task build [--all]`);
+    console.error(
+      `error: unknown argument ${unknown.join(" ")}; usage: deno task build [--all] [--checker]`,
+    );
     Deno.exit(2);
   }
   try {
     await build({ all: Deno.args.includes("--all") });
+    if (Deno.args.includes("--checker")) await buildChecker();
   } catch (error) {
     console.error(`error: ${(error as Error).message}`);
     Deno.exit(1);

@@ -3,29 +3,17 @@
  * when one fails, 2 when the store cannot be read.
  *
  *     deno task check FILE             only looks (a cache is attached to while its pages are read)
- *     deno task check --repair FILE    finishes what killed workers left half done first, and mends what
- *                                      can be: entries of a cache that are broken are dropped
+ *     deno task check --repair FILE    first finishes what killed workers left half done, and mends what
+ *                                      others broke: what cannot be right is dropped, and said
  *
  * @module
  */
 
 import * as cache from "../ffi/cache_native.ts";
-import * as native from "../ffi/native.ts";
 import { failureName } from "../src/errors.ts";
-
-/** What a section's checker said. */
-interface Report {
-  readonly text: string;
-  /** How many invariants fail, or a failure of the library. */
-  readonly result: number;
-}
+import { checkMetrics, type Report } from "./checker.ts";
 
 const OPEN_EXISTING = 4;
-
-function checkMetrics(file: string, repair: boolean): Report {
-  const { result, message } = native.check(file, repair);
-  return { result, text: message.trimEnd() };
-}
 
 function checkCache(file: string, repair: boolean): Report {
   const ours = { flags: OPEN_EXISTING, countReads: false, permissions: 0, maxWorkers: 0 };

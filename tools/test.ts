@@ -10,7 +10,7 @@
  */
 
 import { join } from "node:path";
-import { build, zigBuild } from "./build.ts";
+import { build, buildChecker, zigBuild } from "./build.ts";
 import { testDeno } from "./deno_tests.ts";
 import { canFuzz, fuzzTargets, replay } from "./fuzz.ts";
 import { type Count, finish, list, root, runTestProgram, sum } from "./run.ts";
@@ -71,6 +71,7 @@ async function testFuzz(): Promise<Count> {
 
 async function built(what: string, args: string[], limitMinutes: number): Promise<Count> {
   await build();
+  await buildChecker();
   console.error(`Running ${what} ...`);
   return await testDeno(args, limitMinutes);
 }

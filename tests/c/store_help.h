@@ -9,6 +9,7 @@
 
 #include "layout.h"
 #include "pts.h"
+#include "pts_check.h"
 #include "store.h"
 
 #define HELP_CAPACITY (256u << 10)

@@ -7,15 +7,21 @@ typedef struct planted {
   const char *path;
   help_image image;
   pts_record *value, *stamped, *histogram, *live, *family;
+  uint8_t *whole; /* as it was made */
+  uint32_t lines;
 } planted;
 
 static const double some_bounds[] = {1, 2, 3};
 
+static void declare_both(int32_t a) {
+  CHECK_EQUAL(help_declare(a, "value", "{}", "", "# TYPE value counter\n"), 0);
+  CHECK_EQUAL(help_declare_enum(a, "enum", "# TYPE enum gauge\n", "s=\"on\"\ns=\"off\""), 0);
+}
+
 static void make_everything(const char *path) {
   int32_t a = help_open(path, PTS_OPEN_INIT), b = help_open(path, 0);
   static const char *const kinds[] = {"value", "shared", "stamped", "live"};
-  CHECK_EQUAL(help_declare(a, "value", "{}", "", "# TYPE value counter\n"), 0);
-  CHECK_EQUAL(help_declare_enum(a, "enum", "# TYPE enum gauge\n", "s=\"on\"\ns=\"off\""), 0);
+  declare_both(a);
   for (int i = 0; i < 40; i++) {
     char printed[64];
     snprintf(printed, sizeof printed, "%s{n=\"%d\"}", kinds[i % 4], i);
@@ -36,6 +42,18 @@ static void make_everything(const char *path) {
   pts_close((uint32_t)b);
 }
 
+/* Lines of the exposition for a worker that has just come. */
+static uint32_t lines_of(const char *path) {
+  int32_t a = help_open(path, 0), code;
+  declare_both(a);
+  char *text = help_render(a, 0, 1 << 16, &code);
+  uint32_t lines = 0;
+  for (const char *at = text; at && (at = strchr(at, '\n')) != NULL; at++) lines++;
+  free(text);
+  pts_close((uint32_t)a);
+  return lines;
+}
+
 static planted make_planted(const char *name) {
   planted p = {.path = in_folder(name)};
   make_everything(p.path);
@@ -50,7 +68,16 @@ static planted make_planted(const char *name) {
   }
   CHECK(p.value && p.stamped && p.histogram && p.live && p.family);
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
+  p.lines = lines_of(p.path);
+  p.whole = malloc(p.image.size);
+  memcpy(p.whole, p.image.base, p.image.size);
   return p;
+}
+
+static void unmake(planted *p) {
+  help_unmap(&p->image);
+  unlink(p->path);
+  free(p->whole);
 }
 
 /* Everything one does with a store, over whatever is in it. */
@@ -107,14 +134,31 @@ static void found(const planted *p, const char *what, const char *word) {
   check_failures++;
 }
 
-/* Store the value, let it be found, and put the old one back. */
-#define FOUND(p, place, value, word)                                                               \
+/* After a repair every invariant holds, and not more lines than these are gone. */
+static void mended(const planted *p, const char *what, uint32_t lost_at_most) {
+  char report[8192];
+  int32_t left = pts_check(p->path, PTS_CHECK_REPAIR, report, sizeof report);
+  uint32_t lines = lines_of(p->path);
+  if (left == 0 && lines + lost_at_most >= p->lines) return;
+  fprintf(stderr, "%s: %d findings after the repair, %u lines of %u:\n%s\n", what, left, lines, p->lines, report);
+  check_failures++;
+}
+
+/* Store the value, let it be found, then mended, and put everything back. */
+#define FOUND_LOSING(lost, p, place, value, word)                                                  \
   do {                                                                                             \
-    __typeof__(place) was_ = (place);                                                              \
     (place) = (value);                                                                             \
     found(p, #place " = " #value, word);                                                           \
-    (place) = was_;                                                                                \
+    mended(p, #place " = " #value, lost);                                                          \
+    memcpy((p)->image.base, (p)->whole, (p)->image.size);                                          \
   } while (0)
+#define FOUND(p, place, value, word) FOUND_LOSING(0, p, place, value, word)
+
+enum {
+  A_SERIES = 8,               /* at most a histogram with four buckets */
+  BOTH_SERIES = 2 * A_SERIES, /* of two at one place nobody knows whose it was */
+  SAME_BOUNDS = 20 * A_SERIES, /* half of the histograms */
+};
 
 static void damaged_counts_are_found(void) {
   planted p = make_planted("counts");
@@ -135,37 +179,37 @@ static void damaged_counts_are_found(void) {
   FOUND(&p, p.image.workers[0].mark, 17, "C7");
   FOUND(&p, m->generation, 0, "C6");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
 }
 
 static void damaged_records_are_found(void) {
   planted p = make_planted("records");
-  FOUND(&p, p.value->kind, 77, "C2");
-  FOUND(&p, p.value->kind, PTS_KIND_ENUM, "C2");
-  FOUND(&p, p.value->words, 3, "C2");
-  FOUND(&p, p.value->place, 0, "C2");
-  FOUND(&p, p.value->place, UINT32_MAX, "C2");
-  FOUND(&p, p.value->place, p.live->place, "C5");
-  FOUND(&p, p.value->entry, 0, "C2");
-  FOUND(&p, p.value->entry, UINT32_MAX, "C2");
-  FOUND(&p, p.value->entry, p.live->entry, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->kind, 77, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->kind, PTS_KIND_ENUM, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->words, 3, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->place, 0, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->place, UINT32_MAX, "C2");
+  FOUND_LOSING(BOTH_SERIES, &p, p.value->place, p.live->place, "C5");
+  FOUND_LOSING(A_SERIES, &p, p.value->entry, 0, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->entry, UINT32_MAX, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->entry, p.live->entry, "C2");
   FOUND(&p, p.value->family, UINT32_MAX, "C2");
   FOUND(&p, p.value->family, (uint32_t)(p.live - p.image.records), "C2");
-  FOUND(&p, p.value->extra, p.live->place, "C5");
-  FOUND(&p, p.value->head, PTS_HEAD(1, 0, 9), "C2");
-  FOUND(&p, p.value->head, PTS_HEAD(9, 0, PTS_MODE_SHARED), "C2");
-  FOUND(&p, p.stamped->extra, 0, "C2");
+  FOUND_LOSING(BOTH_SERIES, &p, p.value->extra, p.live->place, "C5");
+  FOUND_LOSING(A_SERIES, &p, p.value->head, PTS_HEAD(1, 0, 9), "C2");
+  FOUND_LOSING(A_SERIES, &p, p.value->head, PTS_HEAD(9, 0, PTS_MODE_SHARED), "C2");
+  FOUND_LOSING(A_SERIES, &p, p.stamped->extra, 0, "C2");
   FOUND(&p, p.stamped->generations, 0, "C2");
-  FOUND(&p, p.live->extra, 1, "C2");
-  FOUND(&p, p.live->head, PTS_HEAD(1, 0, PTS_MODE_SHARED), "C2");
-  FOUND(&p, p.histogram->extra, 0, "C2");
-  FOUND(&p, p.histogram->extra, p.value->entry, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.live->extra, 1, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.live->head, PTS_HEAD(1, 0, PTS_MODE_SHARED), "C2");
+  FOUND_LOSING(A_SERIES, &p, p.histogram->extra, 0, "C2");
+  FOUND_LOSING(A_SERIES, &p, p.histogram->extra, p.value->entry, "C2");
+  FOUND(&p, p.family->entry, 0, "C2");
+  FOUND(&p, p.family->kind, PTS_KIND_VALUE, "C2");
   FOUND(&p, p.family->extra, p.value->entry, "C2");
   FOUND(&p, p.family->head, 2, "C2");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
 }
 
 static pts_entry *entry_of(const planted *p, uint32_t word) {
@@ -178,26 +222,25 @@ static void damaged_texts_are_found(void) {
   pts_entry *bounds = entry_of(&p, p.histogram->extra);
   uint8_t *bytes = (uint8_t *)(entry + 1);
   double *numbers = (double *)(void *)(bounds + 1);
-  FOUND(&p, entry->hash, entry->hash + 1, "C3");
-  FOUND(&p, entry->record, entry->record + 1, "C2");
-  FOUND(&p, entry->kind, 99, "C2");
-  FOUND(&p, entry->length, 65535, "C2");
-  FOUND(&p, entry->length, 4, "C3");
-  FOUND(&p, entry->name_length, 65535, "C2");
-  FOUND(&p, bytes[1], bytes[1] ^ 1, "C3");
+  FOUND_LOSING(A_SERIES, &p, entry->hash, entry->hash + 1, "C3");
+  FOUND_LOSING(A_SERIES, &p, entry->record, entry->record + 1, "C2");
+  FOUND_LOSING(A_SERIES, &p, entry->kind, 99, "C2");
+  FOUND_LOSING(A_SERIES, &p, entry->length, 65535, "C2");
+  FOUND_LOSING(A_SERIES, &p, entry->length, 4, "C3");
+  FOUND_LOSING(A_SERIES, &p, entry->name_length, 65535, "C2");
+  FOUND_LOSING(A_SERIES, &p, bytes[1], bytes[1] ^ 1, "C3");
   FOUND(&p, family->length, 65535, "C2");
-  FOUND(&p, bounds->record, UINT32_MAX, "C2");
-  FOUND(&p, bounds->record, 1, "C2");
-  FOUND(&p, numbers[1], NAN, "C2");
-  FOUND(&p, numbers[1], -5, "C2");
+  FOUND_LOSING(SAME_BOUNDS, &p, bounds->record, UINT32_MAX, "C2");
+  FOUND_LOSING(SAME_BOUNDS, &p, bounds->record, 1, "C2");
+  FOUND_LOSING(SAME_BOUNDS, &p, numbers[1], NAN, "C2");
+  FOUND_LOSING(SAME_BOUNDS, &p, numbers[1], -5, "C2");
   pts_entry *declared = entry_of(&p, p.family->extra);
   uint32_t *lengths = (uint32_t *)(void *)(declared + 1);
   FOUND(&p, lengths[0], 1u << 30, "C2"); /* how many parts */
   FOUND(&p, lengths[2], UINT32_MAX, "C2");
   FOUND(&p, declared->record, 3, "C2");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
 }
 
 static uint32_t slot_of(const planted *p, const pts_record *record) {
@@ -221,14 +264,13 @@ static void damaged_slots_and_blocks_are_found(void) {
   FOUND(&p, p.image.slots[slot], p.live->entry, "C3");
   FOUND(&p, p.image.slots[free_slot], p.family->extra, "C4");
   FOUND(&p, p.image.slots[free_slot], p.value->entry + 1, "C");
-  FOUND(&p, block_of(&p, 1, p.value->place)[PTS_CELL_TAG], UINT64_MAX, "C6");
-  FOUND(&p, block_of(&p, 2, p.live->place)[PTS_CELL_TAG], 1ull << 32 | 900, "C6");
-  FOUND(&p, block_of(&p, 0, p.stamped->extra)[PTS_CELL_TAG], UINT64_MAX, "C6");
+  FOUND_LOSING(A_SERIES, &p, block_of(&p, 1, p.value->place)[PTS_CELL_TAG], UINT64_MAX, "C6");
+  FOUND_LOSING(A_SERIES, &p, block_of(&p, 2, p.live->place)[PTS_CELL_TAG], 1ull << 32 | 900, "C6");
+  FOUND_LOSING(A_SERIES, &p, block_of(&p, 0, p.stamped->extra)[PTS_CELL_TAG], UINT64_MAX, "C6");
   p.image.workers[1].redo.where = 0;
-  FOUND(&p, block_of(&p, 1, p.histogram->place)[PTS_CELL_SEQUENCE], 3, "C8");
+  FOUND_LOSING(A_SERIES, &p, block_of(&p, 1, p.histogram->place)[PTS_CELL_SEQUENCE], 3, "C8");
   CHECK_EQUAL(help_check(p.path, 0, 0), 0);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
 }
 
 /* ---- what repair mends ----------------------------------------------------------------------------------- */
@@ -250,8 +292,36 @@ static void broken_hints_are_mended(void) {
   CHECK(m->cells_used <= cells && m->cells_used + 64 >= cells);
   CHECK_EQUAL(m->bounds_used, bounds);
   CHECK_EQUAL(p.image.slots[slot], last);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
+}
+
+/* ---- and is counted ------------------------------------------------------------------------------------ */
+
+static uint64_t damage_seen_by(int32_t a, uint32_t scrapes) {
+  pts_usage usage;
+  int32_t code;
+  for (uint32_t i = 0; i < scrapes; i++) free(help_render(a, i % 2, 1 << 16, &code));
+  CHECK_EQUAL(pts_usage_read((uint32_t)a, &usage), 0);
+  return usage.damage;
+}
+
+static void a_broken_record_is_counted_once_by_each_worker(void) {
+  planted p = make_planted("counted");
+  int32_t a = help_open(p.path, 0), b = help_open(p.path, 0);
+  CHECK_EQUAL(damage_seen_by(a, 2), 0);
+  p.value->entry = UINT32_MAX; /* in the order that a has, and not in any that b makes */
+  CHECK_EQUAL(damage_seen_by(a, 5), 1);
+  CHECK_EQUAL(damage_seen_by(b, 5), 2);
+  int32_t h = help_series(b, PTS_KIND_LIVE, "live{n=\"3\"}");
+  CHECK(h >= 0);
+  p.live = &p.image.records[(uint32_t)h & pts_attachment_of((uint32_t)b)->record_mask];
+  p.live->head = PTS_HEAD(PTS_HEAD_GENERATION(p.live->head), 0, PTS_MODE_SHARED);
+  for (int i = 0; i < 5; i++) CHECK_EQUAL(pts_add((uint32_t)b, (uint32_t)h, 1), PTS_E_DAMAGED);
+  CHECK_EQUAL(damage_seen_by(b, 1), 3);
+  pts_close((uint32_t)a);
+  pts_close((uint32_t)b);
+  CHECK_EQUAL(help_check(p.path, PTS_CHECK_REPAIR, 0), 0);
+  unmake(&p);
 }
 
 /* ---- and whatever it is, nobody crashes --------------------------------------------------------------- */
@@ -299,10 +369,8 @@ static void flip_and_use(void *context) {
   uint64_t random = help_setting("PTS_FLIP_SEED", 1);
   char report[2048];
   uint64_t rounds = help_setting("PTS_FLIP_ROUNDS", 400);
-  uint8_t *whole = malloc(p->image.size);
-  memcpy(whole, p->image.base, p->image.size);
   for (uint64_t round = 0; round < rounds; round++) {
-    memcpy(p->image.base, whole, p->image.size);
+    memcpy(p->image.base, p->whole, p->image.size);
     for (uint64_t i = help_random(&random) % 4; i < 5; i++) {
       uint64_t place = random_place(p, &random), word = random_word(&random);
       uint32_t width = 1u << help_random(&random) % 4;
@@ -310,17 +378,18 @@ static void flip_and_use(void *context) {
     }
     CHECK(findings(p->path, report, sizeof report) >= PTS_E_TOO_MANY);
     use(p->path);
-    pts_check(p->path, PTS_CHECK_REPAIR, report, sizeof report);
+    if (pts_check(p->path, PTS_CHECK_REPAIR, report, sizeof report) > 0) {
+      fprintf(stderr, "round %llu: not mended:\n%s\n", (unsigned long long)round, report);
+      check_failures++;
+    }
     if (check_failures) _exit(1);
   }
-  free(whole);
 }
 
 static void no_bytes_crash_anybody(void) {
   planted p = make_planted("flips");
   CHECK_EQUAL(help_in_child(flip_and_use, &p), 0);
-  help_unmap(&p.image);
-  unlink(p.path);
+  unmake(&p);
 }
 
 static const test_case tests[] = {
@@ -329,6 +398,7 @@ static const test_case tests[] = {
     {"damaged texts are found", damaged_texts_are_found},
     {"damaged slots and blocks are found", damaged_slots_and_blocks_are_found},
     {"broken hints are mended", broken_hints_are_mended},
+    {"a broken record is counted once by each worker", a_broken_record_is_counted_once_by_each_worker},
     {"no bytes crash anybody", no_bytes_crash_anybody},
 };
 

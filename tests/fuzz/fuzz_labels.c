@@ -12,6 +12,7 @@
 #include "image.h"
 #include "layout.h"
 #include "pts.h"
+#include "pts_check.h"
 
 #define MOST_SERIES 24u
 #define MOST_TEXT 120u

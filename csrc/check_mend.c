@@ -1,0 +1,290 @@
+/*
+ * What the checker can mend, under the index lock; living workers go on meanwhile.
+ *
+ * A killed worker leaves nothing that this is needed for: pts_index_repair, pts_room_repair and
+ * pts_cell_take_over finish what it had begun. This is for bytes that somebody else broke. What follows from
+ * what is whole is made again: counts, slots, lists, a family's name from its series's. What does not is
+ * dropped, and only that: a declaration is not made, a block not started, a series has left for others to
+ * take its record.
+ *
+ * I1: a record that is given up gets its next incarnation first, then (release fence) other fields, like one
+ *     that is given away (room.c): its handles are stale, and who read its fields looks at the head again.
+ *     It gets a new place, since writers that sleep may still know the old one.
+ * I2: a block is only changed by its slot's owner: we own the slot meanwhile. In shard 0 it is done under
+ *     the series's lock.
+ */
+#include <stdlib.h>
+
+#include "checker.h"
+#include "order.h"
+#include "summary.h"
+
+/* ---- records ----------------------------------------------------------------------------------------- */
+
+/* Says what is wrong with it. */
+static bool is_whole(pts_checker *c, uint32_t number) {
+  int32_t before = c->findings;
+  pts_check_record(c, number);
+  return c->findings == before;
+}
+
+/* Says nothing, for that was said before something was mended. */
+static bool is_whole_now(const pts_checker *c, uint32_t number) {
+  pts_checker quiet = *c;
+  quiet.report = &(pts_message){0};
+  return is_whole(&quiet, number);
+}
+
+#define LOCK_TRIES 50u
+
+static bool lock_series(pts_checker *c, const pts_record *record) {
+  for (uint32_t i = 0; i < LOCK_TRIES; i++) {
+    if (pts_series_try_lock(c->a, record)) return true;
+    pts_os_sleep(1);
+  }
+  return false;
+}
+
+/* The record is for new labels (I1). */
+static void give_up(pts_checker *c, uint32_t number) {
+  pts_attachment *a = c->a;
+  pts_record *record = &a->records[number];
+  uint32_t place, incarnation = PTS_HEAD_INCARNATION(pts_load_acquire_u64(&record->head));
+  incarnation = incarnation < a->max_incarnation ? incarnation + 1 : a->max_incarnation;
+  if (pts_place_reserve(a, PTS_WORDS_VALUE, &place) != 0 || !lock_series(c, record)) {
+    pts_message_add(c->report, "record %u stays: there is no room, or it is in use\n", number);
+    return;
+  }
+  pts_store_release_u64(&record->head, PTS_HEAD(pts_generation_draw(record), incarnation, PTS_HEAD_FREE));
+  pts_fence_release();
+  pts_store_relaxed_u32(&record->entry, 0);
+  pts_store_relaxed_u32(&record->extra, 0);
+  pts_store_relaxed_u32(&record->family, number);
+  pts_store_relaxed_u32(&record->place, place);
+  record->kind = PTS_KIND_VALUE;
+  record->words = PTS_WORDS_VALUE;
+  pts_store_relaxed_u8(&record->slack, 0);
+  pts_series_unlock(a, record);
+  pts_message_add(c->report, "record %u was dropped\n", number);
+}
+
+/* The name of a series's family, in name; 0 when its text is broken. */
+static uint32_t name_of(const pts_attachment *a, uint32_t number, uint8_t name[PTS_MAX_NAME]) {
+  const pts_record *record = pts_record_at(a, number);
+  pts_entry entry;
+  pts_printed_entry printed;
+  if (!record || record->kind == PTS_KIND_FAMILY || pts_is_free(record)) return 0;
+  if (!pts_whole_entry(a, pts_load_relaxed_u32(&record->entry), &entry) || entry.record != number) return 0;
+  if (!pts_record_entry(a, record, &printed) || printed.name_length > PTS_MAX_NAME) return 0;
+  const uint8_t *from = printed.printed.bytes, *end = from + printed.printed.length;
+  if (printed.quoted) from += 2; /* {"name" */
+  for (uint32_t i = 0; i < printed.name_length; i++) {
+    bool escaped = printed.quoted && from < end && *from == '\\';
+    from += escaped;
+    if (from >= end) return 0;
+    name[i] = escaped && *from == 'n' ? '\n' : *from;
+    from++;
+  }
+  return printed.name_length;
+}
+
+/* A family again, under the name that its series has. False when another has it, or there is no room. */
+static bool name_again(pts_attachment *a, uint32_t number, uint32_t series) {
+  uint8_t name[PTS_MAX_NAME];
+  uint32_t word, length = name_of(a, series, name);
+  pts_wanted wanted = {{.kind = PTS_KIND_FAMILY, .length = (uint16_t)length, .record = number}, name, length, 0};
+  if (length == 0 || pts_index_find(a, &wanted)) return false;
+  wanted.head.hash = pts_index_hash(a, &wanted);
+  if (pts_index_append(a, &wanted, &word) != 0) return false;
+  pts_record *record = &a->records[number];
+  pts_store_release_u64(&record->head, 0);
+  pts_fence_release();
+  pts_store_relaxed_u32(&record->entry, word);
+  pts_store_relaxed_u32(&record->extra, 0);
+  pts_store_relaxed_u32(&record->family, number);
+  record->kind = PTS_KIND_FAMILY;
+  record->words = 0;
+  pts_store_relaxed_u8(&record->slack, 0);
+  return pts_index_publish(a, word) == 0;
+}
+
+/* What a family has beside its name. */
+static void mend_declaration(const pts_attachment *a, pts_record *family, uint32_t number) {
+  uint32_t length, parts = pts_family_part_count(a, family);
+  bool whole = parts >= PTS_PART_STATES && pts_family_part(a, family, parts - 1, &length) != NULL;
+  if (!whole) pts_store_release_u32(&family->extra, 0);
+  if (pts_load_relaxed_u64(&family->head) > PTS_FAMILY_OVERFLOWS) pts_store_relaxed_u64(&family->head, 0);
+  pts_store_relaxed_u32(&family->family, number);
+}
+
+static void mend_families(pts_checker *c) {
+  pts_attachment *a = c->a;
+  uint8_t name[PTS_MAX_NAME];
+  uint32_t *series_of = calloc((size_t)c->used + 1, sizeof *series_of); /* number + 1 */
+  if (!series_of) return;
+  for (uint32_t n = 0; n < c->used; n++) {
+    uint32_t family = pts_load_relaxed_u32(&a->records[n].family);
+    if (family >= a->max_records) pts_store_relaxed_u32(&a->records[n].family, n); /* the series knows its name */
+    if (family < c->used && !series_of[family] && name_of(a, n, name)) series_of[family] = n + 1;
+  }
+  for (uint32_t n = 0; n < c->used; n++) {
+    pts_record *record = pts_record_at(a, n);
+    bool is_family = record && record->kind == PTS_KIND_FAMILY;
+    if ((record && !is_family) || (!record && !series_of[n])) continue;
+    if (is_whole(c, n)) continue;
+    if (is_family) mend_declaration(a, record, n);
+    if (is_family && is_whole_now(c, n)) continue;
+    if (!series_of[n] || !name_again(a, n, series_of[n] - 1)) give_up(c, n);
+  }
+  free(series_of);
+}
+
+/* What is wrong about a series but not with its text. */
+static void mend_fields(pts_attachment *a, pts_record *record, const uint8_t *name, uint32_t length) {
+  const pts_record *family = pts_record_at(a, pts_load_relaxed_u32(&record->family));
+  uint32_t number, drawn = PTS_HEAD_GENERATION(pts_load_acquire_u64(&record->head));
+  if ((!family || family->kind != PTS_KIND_FAMILY) && pts_family_for(a, name, length, &number) == 0)
+    pts_store_relaxed_u32(&record->family, number);
+  if (drawn > pts_load_relaxed_u32(&record->generations) && drawn < UINT32_MAX / 2)
+    pts_store_relaxed_u32(&record->generations, drawn);
+  pts_index_publish(a, pts_load_relaxed_u32(&record->entry)); /* it may have been too broken for that */
+}
+
+static void mend_series(pts_checker *c) {
+  pts_attachment *a = c->a;
+  uint8_t name[PTS_MAX_NAME];
+  for (uint32_t n = 0; n < c->used; n++) {
+    pts_record *record = pts_record_at(a, n);
+    if (record && (record->kind == PTS_KIND_FAMILY || pts_is_free(record))) continue;
+    if (is_whole(c, n)) continue;
+    uint32_t length = record ? name_of(a, n, name) : 0;
+    if (length) mend_fields(a, record, name, length);
+    if (!length || !is_whole_now(c, n)) give_up(c, n);
+  }
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------------ */
+
+static void lose_slack(pts_checker *c, const pts_range *range) {
+  if (range->what == PTS_RANGE_ENTRY) pts_store_relaxed_u8(&c->a->records[range->record].slack, 0);
+}
+
+static void drop_bounds(pts_checker *c, uint32_t word) {
+  for (uint32_t n = 0; n < c->used; n++) {
+    const pts_record *record = pts_record_at(c->a, n);
+    if (record && pts_kind_has_bounds(record->kind) && pts_load_relaxed_u32(&record->extra) == word) give_up(c, n);
+  }
+}
+
+/* A family's name was found by its text: what runs into it is wrong. */
+static void drop_range(pts_checker *c, const pts_range *range) {
+  pts_record *record = &c->a->records[range->record];
+  bool is_family = record->kind == PTS_KIND_FAMILY;
+  uint32_t word = (uint32_t)(range->from / 8);
+  if (range->what == PTS_RANGE_BOUNDS)
+    drop_bounds(c, word);
+  else if (range->what == PTS_RANGE_DECLARATION)
+    pts_store_release_u32(&record->extra, 0);
+  else if (range->what == PTS_RANGE_ENTRY && pts_is_free(record))
+    pts_store_relaxed_u32(&record->entry, 0);
+  else if (range->what == PTS_RANGE_BLOCK ? record->place == word : !is_family)
+    give_up(c, range->record);
+}
+
+static void mend_ranges(pts_checker *c) {
+  pts_range *ranges = pts_ranges_for(c);
+  if (!ranges) return;
+  pts_checker quiet = *c;
+  quiet.report = &(pts_message){0};
+  quiet.overlapping = lose_slack;
+  pts_check_slots(&quiet, ranges);
+  c->overlapping = drop_range;
+  pts_check_slots(c, ranges);
+  pts_check_places(c, ranges);
+  c->overlapping = NULL;
+  free(ranges);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------ */
+
+static void mend_tag(const pts_attachment *a, const pts_record *record, uint64_t *block) {
+  uint64_t tag = block ? pts_load_acquire_u64(&block[PTS_CELL_TAG]) : 0;
+  if (tag && !pts_tag_is_past(a, record, tag)) pts_cas_u64(&block[PTS_CELL_TAG], &tag, 0);
+}
+
+/* We own the slot, or have the series's lock (I2). */
+static void mend_block(pts_checker *c, uint32_t number, const pts_record *record, uint32_t slot) {
+  pts_attachment *a = c->a;
+  int32_t before = c->findings;
+  pts_check_block(c, number, record, slot);
+  if (c->findings == before) return;
+  const pts_record copy = pts_record_copy(record);
+  uint64_t *block = copy.words > PTS_CELL_SEQUENCE ? pts_block_in(a, slot, copy.place, copy.words) : NULL;
+  mend_tag(a, record, block);
+  if (slot == 0 && pts_has_annex(record))
+    mend_tag(a, record, pts_block_in(a, 0, pts_load_acquire_u32(&record->extra), PTS_WORDS_ANNEX));
+  if (slot == 0 || !block) return;
+  if (copy.kind == PTS_KIND_SUMMARY) {
+    if (pts_summary_fault(block, copy.words)) pts_store_release_u64(&block[PTS_CELL_TAG], 0);
+  } else if (copy.kind == PTS_KIND_HISTOGRAM && pts_load_acquire_u64(&block[PTS_CELL_SEQUENCE]) & 1) {
+    pts_fetch_add_u64(&block[PTS_CELL_SEQUENCE], 1);
+  }
+}
+
+static void mend_shared_blocks(pts_checker *c) {
+  for (uint32_t n = 0; n < c->used; n++) {
+    const pts_record *record = pts_record_at(c->a, n);
+    if (!record || record->words == 0 || !lock_series(c, record)) continue;
+    mend_block(c, n, record, 0);
+    pts_series_unlock(c->a, record);
+  }
+}
+
+/* Those of living workers are theirs. */
+static void mend_own_blocks(pts_checker *c) {
+  pts_store *store = &c->a->session.store;
+  for (uint32_t slot = 1; slot <= store->max_workers; slot++) {
+    uint64_t byte = PTS_LOCK_SLOT(store->kind, slot);
+    bool mine = slot == store->slot;
+    if (pts_load_acquire_u32(&store->workers[slot].epoch) == 0) continue;
+    if (!mine && pts_os_lock(&store->locks, byte) != 0) continue;
+    pts_cell_take_over(c->a, slot);
+    for (uint32_t n = 0; n < c->used; n++) {
+      const pts_record *record = pts_record_at(c->a, n);
+      if (record && record->words) mend_block(c, n, record, slot);
+    }
+    if (!mine) pts_os_unlock(&store->locks, byte);
+  }
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------- */
+
+/* Taking a lock of a dead owner frees it. */
+static void free_series_locks(pts_attachment *a) {
+  for (uint32_t i = 0; i < PTS_SERIES_LOCKS; i++) {
+    uint64_t *word = &a->metrics->series_locks[i].word;
+    if (pts_lock_take(&a->session.store, word, a->session.store.lock_timeout_ms) >= 0)
+      pts_lock_release(&a->session.store, word);
+  }
+}
+
+int32_t pts_mend(pts_attachment *a, pts_message *report) {
+  pts_checker c = {.a = a, .report = report, .says = "was broken", .index_is_ours = true};
+  int32_t code = pts_index_lock(a, a->session.store.lock_timeout_ms);
+  if (code != 0) return code;
+  pts_mend_counts(&c);
+  pts_mend_hashes(&c);
+  pts_index_repair(a);
+  pts_mend_shard_marks(a);
+  mend_families(&c);
+  mend_series(&c);
+  pts_index_repair(a); /* without the slots of what was dropped */
+  mend_ranges(&c);
+  pts_mend_generation(&c);
+  mend_shared_blocks(&c);
+  mend_own_blocks(&c);
+  pts_index_repair(a);
+  pts_index_unlock(a);
+  free_series_locks(a);
+  return 0;
+}
