@@ -246,7 +246,7 @@ static void mend_own_blocks(pts_checker *c) {
   for (uint32_t slot = 1; slot <= store->max_workers; slot++) {
     uint64_t byte = PTS_LOCK_SLOT(store->kind, slot);
     bool mine = slot == store->slot;
-    if (pts_load_acquire_u32(&store->workers[slot].epoch) == 0) continue;
+    if (pts_shard_mark(c->a, slot) == 0) continue;
     if (!mine && pts_os_lock(&store->locks, byte) != 0) continue;
     pts_cell_take_over(c->a, slot);
     for (uint32_t n = 0; n < c->used; n++) {
