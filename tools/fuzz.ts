@@ -145,7 +145,7 @@ async function fuzz(target: string, program: string, runs: number, jobs: number)
       ...["-reload=10", `-verbosity=${number === 0 ? 1 : 0}`, "-print_final_stats=1"],
       ...[corpus, join(root, "tests", "fuzz", "corpus", target)],
     ], {
-      ASAN_OPTIONS: "quarantine_size_mb=8",
+      ASAN_OPTIONS: "quarantine_size_mb=1:malloc_context_size=2",
       UBSAN_OPTIONS: "print_stacktrace=1",
       FUZZ_FOLDER: store,
     });
