@@ -70,9 +70,30 @@ for (const architecture of ["x86_64", "aarch64"]) {
   });
 
   Deno.test(`windows_${architecture} needs only what Windows 10 has`, () => {
-    for (const library of read(`windows_${architecture}`).needed) {
+    const { imports, needed } = read(`windows_${architecture}`);
+    for (const library of needed) {
       assert.match(library, /^(KERNEL32|ADVAPI32)\.dll$|^api-ms-win-crt-\w+-l1-1-0\.dll$/i);
     }
+    // The first Windows 10 has all of api-ms-win-crt, C's own functions. Of the system's, that a new one
+    // is in an old system has to be looked up.
+    const since: Record<string, string> = {
+      "XP or before": "AddAccessAllowedAceEx CloseHandle CreateDirectoryW CreateFileMappingW " +
+        "CreateFileW DeleteCriticalSection DeleteFileW DeviceIoControl EnterCriticalSection " +
+        "EqualSid FindClose FindFirstFileW FindNextFileW FormatMessageW GetAce " +
+        "GetCurrentProcessId GetCurrentThreadId GetDiskFreeSpaceExW GetEnvironmentVariableW " +
+        "GetFileAttributesW GetFileInformationByHandle GetFileType GetFullPathNameW " +
+        "GetLastError GetModuleHandleExW GetSecurityInfo GetTempPathW GetTokenInformation " +
+        "InitializeAcl InitializeCriticalSection IsWellKnownSid LeaveCriticalSection LocalFree " +
+        "LockFileEx MapViewOfFile MoveFileExW MultiByteToWideChar QueryPerformanceCounter " +
+        "QueryPerformanceFrequency SetFileAttributesW Sleep SwitchToThread TlsGetValue " +
+        "UnlockFileEx UnmapViewOfFile WideCharToMultiByte WriteFile",
+      "Vista": "AcquireSRWLockExclusive GetFileInformationByHandleEx GetFinalPathNameByHandleW " +
+        "ReleaseSRWLockExclusive SetFileInformationByHandle",
+      "8": "GetSystemTimePreciseAsFileTime",
+    };
+    const known = new Set(Object.values(since).join(" ").split(" "));
+    const ofC = /^[a-z_]/;
+    assert.deepEqual(imports.filter((call) => !ofC.test(call) && !known.has(call)), []);
   });
 
   Deno.test(`macos_${architecture} calls only what the oldest macOS of Deno has`, () => {
