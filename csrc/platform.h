@@ -2,7 +2,7 @@
  * platform.h: all that the library asks of the operating system.
  *
  * platform_posix.c has what Unix systems share, platform_linux.c and platform_macos.c the rest, and
- * platform_windows.c all of it. The build chooses the files; there is no #ifdef of a platform elsewhere.
+ * platform_windows*.c all of it. The build chooses the files; there is no #ifdef of a platform elsewhere.
  *
  * Results are PTS_E_* codes or 0. After a failure pts_os_detail gives the system's own words.
  * Paths are UTF-8 and terminated.
@@ -24,8 +24,10 @@ typedef struct pts_file_id {
   uint64_t size;
   uint64_t allocated; /* bytes it really takes */
   bool is_regular;
-  bool is_ours; /* owned by the effective user */
-  bool is_open; /* writable by everybody */
+  /* Owned by the effective user; on Windows also by the administrators, as what the user makes in an
+   * elevated process is, or on a file system without owners. */
+  bool is_ours;
+  bool is_open; /* writable by everybody; on Windows Everyone, Authenticated Users or Users */
 } pts_file_id;
 
 /* ---- files ---- */
@@ -34,7 +36,9 @@ typedef struct pts_file_id {
  * NOT_FOUND, NO_FOLDER, SYMLINK, PERMISSION, READ_ONLY, NO_DESCRIPTORS, NOT_A_FILE, IO. */
 int32_t pts_os_open(const char *path, pts_fd *out);
 /* A new file beside path for the same file system, private until pts_os_publish. Its name, in
- * temp (PTS_PATH_MAX bytes), is empty where the system can make a file without one. */
+ * temp (PTS_PATH_MAX bytes), is empty where the system can make a file without one.
+ * permissions: its mode, under the umask. On Windows an access list of its own with an entry for
+ * the user, the user's primary group and Everyone each, as far as the mode gives them something. */
 int32_t pts_os_create(const char *path, uint32_t permissions, pts_fd *out, char *temp);
 /* Give the new file its name. replace: over whatever is there (atomically); else PTS_E_LOCKED when
  * the name exists (somebody was faster). */
@@ -53,7 +57,8 @@ int32_t pts_os_space(pts_fd fd, uint64_t *free_bytes);
 int32_t pts_os_map(pts_fd fd, uint64_t size, void **out); /* shared, read and write */
 void pts_os_unmap(void *address, uint64_t size);
 
-/* A folder of this user (0700, made if missing, verified), in memory where there is one.
+/* A folder of this user (0700, made if missing, verified to be the user's and closed to others; on
+ * Windows one that is there already only to their writing), in memory where there is one.
  * want: bytes that should be free in it, else the next candidate (a disk folder) is taken and
  * *fell_back is set. */
 int32_t pts_os_private_folder(uint64_t want, char *path, size_t size, bool *fell_back);

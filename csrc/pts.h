@@ -97,7 +97,7 @@ enum {
 typedef struct pts_options {
   const char *path;         /* UTF-8, terminated; may be NULL with PTS_OPEN_PRIVATE */
   uint32_t flags;           /* PTS_OPEN_* */
-  uint32_t permissions;     /* file mode when created; 0: 0600. Always under the process's umask */
+  uint32_t permissions;     /* file mode when created, 0: 0600; platform.h: on Windows */
   uint32_t max_workers;     /* 0: the file's own, or 64 when created */
   uint32_t lock_timeout_ms; /* 0: 2000 */
   uint64_t capacity;        /* bytes for the metric index when created; 0: 64 MiB = 131,072 series */

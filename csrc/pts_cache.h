@@ -56,7 +56,7 @@ enum {
 typedef struct pts_cache_options {
   const char *path;         /* UTF-8, terminated; may be NULL with PTS_OPEN_PRIVATE */
   uint32_t flags;           /* PTS_OPEN_*, PTS_CACHE_COUNT_READS */
-  uint32_t permissions;     /* file mode when created; 0: 0600. Always under the process's umask */
+  uint32_t permissions;     /* file mode when created, 0: 0600; platform.h: on Windows */
   uint32_t max_workers;     /* caches open at once, over all processes; 0: the file's own, or 256 */
   uint32_t lock_timeout_ms; /* how long a page's lock is waited for; 0: 2000 */
   uint32_t num_pages;       /* 0: the file's own, or 89 when created */

@@ -224,8 +224,8 @@ static int32_t inspect(pts_fd fd, const char *path, const pts_options *options, 
   int32_t code = pts_os_identify(fd, id);
   uint64_t space;
   if (code == 0 && !id->is_regular) code = PTS_E_NOT_A_FILE;
+  if (code == 0) code = pts_os_space(fd, &space); /* first: owners have other names elsewhere */
   if (code == 0 && !may_use(id, options)) code = PTS_E_OWNER;
-  if (code == 0) code = pts_os_space(fd, &space);
   return code == 0 ? 0 : pts_message_os(message, code, "open the store", path);
 }
 

@@ -30,7 +30,8 @@ export interface FastMmapOptions<V = unknown, C = unknown> {
    */
   initFile?: boolean;
   /**
-   * The file's mode when it is made, under the process's umask. A file that everybody may write is only
+   * The file's mode when it is made, under the process's umask; on Windows an access list that gives
+   * as much to the user, the user's primary group and Everyone. A file that everybody may write is only
    * opened by who gives a mode that lets everybody write, such as `0o666`.
    *
    * @default {0o600}
