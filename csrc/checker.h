@@ -31,9 +31,6 @@ typedef struct pts_checker {
   void (*overlapping)(struct pts_checker *c, const pts_range *range);
 } pts_checker;
 
-/* A finding, unless it holds. Returns whether it does. */
-__attribute__((format(printf, 3, 4))) bool pts_expect(pts_checker *c, bool holds, const char *format, ...);
-
 /* Somebody is in the middle of changing the index, or was killed there: repair mends that. */
 static inline bool pts_index_is_locked(const pts_checker *c) {
   return !c->index_is_ours && pts_load_acquire_u64(&c->a->metrics->index_lock.word) != 0;
@@ -44,6 +41,13 @@ static inline bool pts_is_free(const pts_record *record) {
 static inline bool pts_has_annex(const pts_record *record) {
   return record->kind != PTS_KIND_FAMILY && !pts_kind_has_bounds(record->kind);
 }
+
+/* ---- check_report.c ---- */
+
+/* A finding, unless it holds. Returns whether it does. */
+__attribute__((format(printf, 3, 4))) bool pts_expect(pts_checker *c, bool holds, const char *format, ...);
+/* The store's health: its workers, what is used of it, its counters. */
+void pts_check_describe(pts_checker *c, const char *path);
 
 /* ---- check_records.c: C1 to C3, C7 ---- */
 
