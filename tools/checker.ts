@@ -5,9 +5,8 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { platformName, platforms } from "../ffi/platforms.ts";
-import { root } from "./run.ts";
 
 /** csrc/pts_check.h. */
 const symbols = {
@@ -34,6 +33,7 @@ const REPORT_SIZE = 1 << 20;
 
 /** Where `zig build checker` puts it. */
 export function checkerPath(platform: string = platformName()): string {
+  const root = dirname(import.meta.dirname!);
   return join(root, "zig-out", "checker", platform, platforms[platform].fileName);
 }
 
