@@ -285,8 +285,10 @@ static void fill_slots(pts_attachment *a, uint32_t used) {
   PTS_POINT();
   for (uint32_t n = 0; n < used; n++) {
     const pts_record *record = pts_record_at(a, n);
+    uint32_t bounds;
     if (!record) continue;
-    if (pts_kind_has_bounds(record->kind)) pts_index_publish(a, pts_load_relaxed_u32(&record->extra));
+    if (pts_kind_has_bounds(record->kind) && pts_record_bounds(a, record, &bounds))
+      pts_index_publish(a, pts_load_relaxed_u32(&record->extra));
     if (!(pts_load_relaxed_u64(&record->head) & PTS_HEAD_FREE)) pts_index_publish(a, record->entry);
     if (n % 64 == 0) PTS_POINT();
   }
