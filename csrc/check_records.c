@@ -67,6 +67,7 @@ static void check_kind(pts_checker *c, uint32_t n, const pts_record *record) {
   if (pts_has_annex(record)) pts_expect(c, extra % 2 == 0, "C2: record %u has an annex at an odd place", n);
   const pts_record *family = pts_record_at(c->a, pts_load_relaxed_u32(&record->family));
   bool of_family = family && family->kind == PTS_KIND_FAMILY;
+  if (record->kind == PTS_KIND_FAMILY) of_family = family == record; /* its own */
   /* It may have been freed since the caller looked: then that was a link. */
   pts_expect(c, of_family || pts_index_is_locked(c) || pts_is_free(record), "C2: record %u is of no family", n);
   uint64_t head = pts_load_acquire_u64(&record->head);
