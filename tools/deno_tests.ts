@@ -5,12 +5,16 @@
  */
 
 import { join } from "node:path";
-import { type Count, libraryEnvironment, run, sum } from "./run.ts";
+import { type Count, libraryEnvironment, run, runQuietly, sum } from "./run.ts";
 
-/** By another Deno than the running one, with more in its environment. */
+/** How tests are run. */
 export interface DenoTestOptions {
+  /** By another Deno than the running one. */
   deno?: string;
+  /** More in its environment. */
   env?: Record<string, string>;
+  /** All output in one piece at the end, for runs beside others. */
+  printsAtEnd?: boolean;
 }
 
 /** Runs `deno test` with these arguments, at most so long; the library has to be built. */
@@ -22,7 +26,7 @@ export async function testDeno(
   const folder = await Deno.makeTempDir({ prefix: "prometheus-tiny-shared-test-" });
   try {
     const report = join(folder, "report.xml");
-    const success = await run(
+    const success = await (options.printsAtEnd ? runQuietly : run)(
       options.deno ?? Deno.execPath(),
       ["test", "--allow-all", "--permit-no-files", `--junit-path=${report}`, ...args],
       { ...libraryEnvironment, ...options.env },

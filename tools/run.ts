@@ -9,6 +9,9 @@ import { dirname, join } from "node:path";
 /** The project's folder. */
 export const root = dirname(import.meta.dirname!);
 
+/** Where the tests for other machines keep what they fetch and make. */
+export const emulated = join(root, ".zig-cache", "emulated");
+
 /**
  * The environment of the tests and checks: the native library is unpacked here and not in the user's
  * home; certificates of the system count too, as npm's packages may come through a proxy of its own.
@@ -38,6 +41,19 @@ export function finish(count: Count): never {
   Deno.exit(count.failed === 0 && count.passed > 0 ? 0 : 1);
 }
 
+/** The first of these programs that is there; packages are Debian's that have one. */
+export async function findProgram(names: string[], packages: string): Promise<string> {
+  for (const name of names) {
+    const known = await new Deno.Command("sh", {
+      args: ["-c", 'command -v "$0"', name],
+      stdout: "piped",
+      stderr: "null",
+    }).output();
+    if (known.success) return new TextDecoder().decode(known.stdout).trim();
+  }
+  throw new Error(`${names.join(" or ")} is not installed: apt-get install ${packages}`);
+}
+
 /**
  * Runs a command in the project's folder with its output on ours; whether it succeeded. Where a
  * limit is given it is killed then: better a failure that shows where than a run that never ends.
@@ -49,8 +65,45 @@ export async function run(
   limitMs?: number,
 ): Promise<boolean> {
   const child = new Deno.Command(command, { args, cwd: root, env, stdin: "null" }).spawn();
+  return await succeeds(child, `${command} ${args[0]}`, limitMs);
+}
+
+/** As run(), but its output appears in one piece when it has ended: others run meanwhile. */
+export async function runQuietly(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+  limitMs?: number,
+): Promise<boolean> {
+  const child = new Deno.Command(command, {
+    args,
+    cwd: root,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const printed: Uint8Array[] = [];
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const bytes of stream) printed.push(bytes);
+  };
+  const all = Promise.all([read(child.stdout), read(child.stderr)]);
+  const success = await succeeds(child, `${command} ${args[0]}`, limitMs);
+  // A process that it left behind may keep its output open.
+  await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 1000))]);
+  const writer = Deno.stdout.writable.getWriter();
+  for (const bytes of printed) await writer.write(bytes);
+  writer.releaseLock();
+  return success;
+}
+
+async function succeeds(
+  child: Deno.ChildProcess,
+  name: string,
+  limitMs?: number,
+): Promise<boolean> {
   const timer = limitMs === undefined ? undefined : setTimeout(() => {
-    console.error(`${command} ${args[0]} did not end within ${limitMs / 1000} s and is killed`);
+    console.error(`${name} did not end within ${limitMs / 1000} s and is killed`);
     child.kill("SIGKILL");
   }, limitMs);
   const { success } = await child.status;
