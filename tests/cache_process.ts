@@ -1,6 +1,7 @@
 // A worker process of cache_sharing_test.ts: cache_process.ts FILE TASK. It says "ready" and "done".
 
 import { FastMmap } from "../mod.ts";
+import { patience } from "./emulated.ts";
 
 const [shareFile, task] = Deno.args;
 const cache = new FastMmap<number>({ shareFile, unlinkOnExit: false });
@@ -47,7 +48,7 @@ const tasks: Record<string, () => Promise<void>> = {
       await sleep(loads === 1 ? 1e6 : 200);
       return loads;
     };
-    say(`value ${await cache.getOrSet("slow", load, { timeout: 60_000 })}`);
+    say(`value ${await cache.getOrSet("slow", load, { timeout: 60_000 * patience })}`);
   },
 
   // Takes a lock again and again, and says so if another process that runs has it, too.
@@ -61,7 +62,7 @@ const tasks: Record<string, () => Promise<void>> = {
         if (Math.random() < 0.5) await sleep(Math.random() * 10);
         if (cache.get("holder") !== Deno.pid) say(`${cache.get("holder")} came into ${Deno.pid}`);
         cache.remove("holder");
-      }, { timeout: 20_000 });
+      }, { timeout: 20_000 * patience });
     }
   },
 };

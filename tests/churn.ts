@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { PrometheusTinyShared } from "../mod.ts";
+import { patience } from "./emulated.ts";
 import { temporaryFolder } from "./opening.ts";
+import { TextLineStream } from "./text_lines.ts";
 import { checkMetrics } from "../tools/checker.ts";
 
 interface Churned {
@@ -10,32 +12,60 @@ interface Churned {
   refused: number;
 }
 
-function start(...args: string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--quiet", "--no-lock"],
-      import.meta.resolve("./churn_process.ts"),
-      ...args,
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-}
+/** A process that churns: it says when it is ready, and in the end what it did. */
+class Churner {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: ReadableStreamDefaultReader<string>;
 
-/** Lets it end its round, and kills it when it does not: then it hangs. */
-async function end(child: Deno.ChildProcess, limitMs: number): Promise<Churned> {
-  await child.stdin.close();
-  let hung = false;
-  const timer = setTimeout(() => {
-    hung = true;
-    child.kill("SIGKILL");
-  }, limitMs);
-  const { success, signal, stdout } = await child.output();
-  clearTimeout(timer);
-  assert.ok(!hung, "a process hung");
-  assert.ok(success, `a process ended by ${signal ?? "an error"}`);
-  return JSON.parse(new TextDecoder().decode(stdout));
+  constructor(...args: string[]) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--allow-all", "--quiet", "--no-lock"],
+        import.meta.resolve("./churn_process.ts"),
+        ...args,
+      ],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream()).getReader();
+  }
+
+  /** Returns when it only waits for the others. */
+  async ready(): Promise<void> {
+    const { value } = await this.#inTime(this.#lines.read());
+    assert.equal(value, "ready", "a process ended before its first round");
+  }
+
+  async begin(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("\n"));
+  }
+
+  /** Lets it end its round. */
+  async end(): Promise<Churned> {
+    await this.#input.close();
+    const { value } = await this.#inTime(this.#lines.read());
+    const { success, signal } = await this.#inTime(this.#child.status);
+    await this.#lines.cancel();
+    assert.ok(success && value, `a process ended by ${signal ?? "an error"}`);
+    return JSON.parse(value);
+  }
+
+  /** Kills it when what it has to do takes too long: then it hangs. */
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    let hung = false;
+    const timer = setTimeout(() => {
+      hung = true;
+      this.#child.kill("SIGKILL");
+    }, 60_000 * patience);
+    const result = await work;
+    clearTimeout(timer);
+    assert.ok(!hung, "a process hung");
+    return result;
+  }
 }
 
 /** Runs the churn; the sentence that it returns is the report. */
@@ -43,12 +73,14 @@ export async function churn(processes: number, seconds: number): Promise<string>
   using folder = temporaryFolder(Deno.build.os === "linux" ? "/dev/shm" : undefined);
   const filename = `${folder.path}/metrics`;
   new PrometheusTinyShared({ filename }).close();
-  const children = [
-    start(filename, "init", "0"),
-    ...Array.from({ length: processes }, (_, i) => start(filename, "update", `${i}`)),
+  const churners = [
+    new Churner(filename, "init", "0"),
+    ...Array.from({ length: processes }, (_, i) => new Churner(filename, "update", `${i}`)),
   ];
+  await Promise.all(churners.map((churner) => churner.ready()));
+  await Promise.all(churners.map((churner) => churner.begin()));
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  const [disturbed, ...updated] = await Promise.all(children.map((child) => end(child, 60_000)));
+  const [disturbed, ...updated] = await Promise.all(churners.map((churner) => churner.end()));
   assert.ok(disturbed.rounds > 0 && updated.every(({ rounds }) => rounds > 0));
 
   // What is left is explained: one file, whole, with updates since it was last replaced or cleared.

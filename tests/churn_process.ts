@@ -1,5 +1,5 @@
-// A process of churn.ts and of uptime.ts: attaches, updates and detaches until its standard input ends; then it says
-// how often. With "init" it replaces the file, too.
+// A process of churn.ts: it says "ready", waits for a line, and attaches, updates and detaches until its standard
+// input ends; then it says how often. With "init" it replaces the file, too.
 
 import { PrometheusTinyShared, StoreError } from "../mod.ts";
 
@@ -7,6 +7,9 @@ const [filename, role, number] = Deno.args;
 let rounds = 0;
 let refused = 0;
 let ended = false;
+
+console.log("ready");
+await Deno.stdin.read(new Uint8Array(1));
 Deno.stdin.read(new Uint8Array(1)).then(() => ended = true);
 
 function updateOnce(): void {

@@ -1,6 +1,7 @@
 // A real Prometheus that scrapes us, and its query API.
 
 import { join } from "node:path";
+import { patience } from "./emulated.ts";
 
 /** One of the things it scrapes. */
 export interface Target {
@@ -81,16 +82,17 @@ export class Prometheus implements AsyncDisposable {
     return result.length === 0 ? undefined : Number(result[0].value[1]);
   }
 
-  /** Asks again until it is so, or 20 seconds have passed. */
+  /** Asks again until it is so, or 20 seconds have passed (more where the processor is emulated). */
   async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 20_000;
+    const seconds = 20 * patience;
+    const deadline = performance.now() + 1000 * seconds;
     for (;;) {
       const so = await isSo().catch((error) => {
         if (error instanceof TypeError) return false; // nobody listens yet
         throw error;
       });
       if (so) return;
-      if (performance.now() > deadline) throw new Error(`${what}: not within 20 seconds`);
+      if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} seconds`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

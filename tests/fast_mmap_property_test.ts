@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { FastMmap } from "../src/fast_mmap.ts";
 import { Clock } from "./caching.ts";
+import { isEmulated } from "./emulated.ts";
 
-const runs = 200;
+const runs = isEmulated ? 10 : 200;
 const callsPerRun = 500;
 
 type Cache = FastMmap<fc.JsonValue>;

@@ -1,5 +1,6 @@
 // Worker processes that set gauges, and are killed.
 
+import { isEmulated } from "./emulated.ts";
 import type { GaugeStep } from "./gauge_process.ts";
 
 /** One of them. */
@@ -61,8 +62,11 @@ export class GaugeWorker {
   }
 }
 
+/** How many workers killInFlight() has. */
+const count = isEmulated ? 4 : 8;
+
 /**
- * Eight workers with a live in-flight gauge; in each round four are killed at random and replaced: the
+ * Workers with a live in-flight gauge; in each round half of them are killed at random and replaced: the
  * first scrape after shows exactly the survivors' sum, also when new workers sit in the dead ones' slots.
  */
 export async function killInFlight(
@@ -71,7 +75,7 @@ export async function killInFlight(
   scrape: () => number,
   equal: (actual: number, expected: number, what: string) => void,
 ): Promise<void> {
-  const workers = await GaugeWorker.startAll(8, filename);
+  const workers = await GaugeWorker.startAll(count, filename);
   const held = workers.map(() => 0);
   const name = "in_flight";
   const mode = "livesum";
@@ -83,10 +87,10 @@ export async function killInFlight(
       await worker.do({ name, mode, inc });
     }));
     equal(scrape(), expected(), `round ${round}, before`);
-    const victims = [...workers.keys()].sort(() => Math.random() - 0.5).slice(0, 4);
+    const victims = [...workers.keys()].sort(() => Math.random() - 0.5).slice(0, count / 2);
     await Promise.all(victims.map((i) => workers[i].kill()));
     for (const i of victims) held[i] = 0;
-    equal(scrape(), expected(), `round ${round}, after four were killed`);
+    equal(scrape(), expected(), `round ${round}, after half were killed`);
     await Promise.all(victims.map(async (i) => workers[i] = await GaugeWorker.start(filename)));
     equal(scrape(), expected(), `round ${round}, with new workers in their slots`);
     await workers[victims[0]].do({ name, mode, inc: 7 });

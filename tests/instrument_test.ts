@@ -3,6 +3,7 @@ import { connect } from "node:net";
 // deno-lint-ignore no-import-prefix -- for tests only: the module itself has no dependencies
 import { Hono } from "npm:hono@4.10.7";
 import { instrument, type InstrumentOptions, PrometheusTinyShared } from "../mod.ts";
+import { patience } from "./emulated.ts";
 import { temporaryFolder } from "./opening.ts";
 
 const encoder = new TextEncoder();
@@ -54,7 +55,7 @@ function serve(handler: Deno.ServeHandler<Deno.NetAddr>) {
 
 /** Waits until something is true that another task brings about. */
 async function until(condition: () => boolean) {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 10_000 * patience;
   while (!condition()) {
     assert(performance.now() < deadline, `never true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));

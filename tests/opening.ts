@@ -1,5 +1,7 @@
 // Runs open_library.ts in a process of its own, for library_test.ts and permissions_test.ts.
 
+import { patience } from "./emulated.ts";
+
 /** How the process is run. */
 export interface Opening {
   /** Flags of `deno run`. */
@@ -26,7 +28,7 @@ export async function open({ flags = [], env = {}, module, args = [] }: Opening)
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(60_000 * patience),
   }).output();
   const decoder = new TextDecoder();
   return (decoder.decode(output.stdout) + decoder.decode(output.stderr)).trim();

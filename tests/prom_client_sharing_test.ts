@@ -14,6 +14,7 @@ import {
   type RegistryContentType,
 } from "../prom_client.ts";
 import { PrometheusTinyShared } from "../mod.ts";
+import { patience } from "./emulated.ts";
 import { temporaryFolder } from "./opening.ts";
 import type { Command } from "./prom_client_process.ts";
 import { TextLineStream } from "./text_lines.ts";
@@ -186,7 +187,7 @@ Deno.test("prom-client: the threads of a process share the default register", as
   const registry = new Registry(undefined, { filename });
   assert.match(await registry.metrics(), /^thread_gauge 6$/m);
   workers.forEach((worker) => worker.terminate());
-  const until = performance.now() + 10_000;
+  const until = performance.now() + 10_000 * patience;
   let text = "";
   do text = await registry.metrics(); while (
     /^thread_gauge/m.test(text) && performance.now() < until

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { patience } from "./emulated.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -192,15 +193,15 @@ export function total(metrics: Map<string, number>, name: string): number {
   return sum;
 }
 
-/** Waits, a bounded time, until something is so. */
+/** Waits, a bounded time, until something is so; longer where the processor is emulated. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   timeoutMs: number,
   complaint: () => string = () => `not within ${timeoutMs} ms: ${condition}`,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs * patience;
   while (!await condition()) {
     if (performance.now() > deadline) throw new Error(complaint());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 20 * patience));
   }
 }

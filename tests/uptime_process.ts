@@ -2,11 +2,13 @@
 
 import { PrometheusTinyShared } from "../mod.ts";
 import { FastMmap } from "../src/fast_mmap.ts";
+import { patience } from "./emulated.ts";
 
 const [filename, shareFile, number] = Deno.args;
 const prom = new PrometheusTinyShared({ filename });
 const cache = new FastMmap({ shareFile });
 const seconds = prom.histogram("uptime_seconds");
+console.log("begun");
 let ended = false;
 Deno.stdin.read(new Uint8Array(1)).then(() => ended = true);
 for (let turn = 0; !ended; turn++) {
@@ -18,7 +20,7 @@ for (let turn = 0; !ended; turn++) {
     cache.get(`${turn % 50}.${i}`);
   }
   if (turn % 10 === 0) prom.format();
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 5 * patience));
 }
 prom.close();
 cache.close();

@@ -22,7 +22,7 @@ interface Route {
 const routes: Route[] = [
   { path: "/", about: "this list", answer: listRoutes },
   { path: "/hash", about: "busy: ?text=T hashed ?rounds=N times (1 to 10000)", answer: hash },
-  { path: "/slow", about: "idle: answers after ?ms=N milliseconds (0 to 5000)", answer: slow },
+  { path: "/slow", about: "idle: answers after ?ms=N milliseconds (0 to 10000)", answer: slow },
   { path: "/items/:id", about: "item 1 to 100, or 404", answer: item },
 ];
 
@@ -79,7 +79,7 @@ function hash({ url }: Call): Response {
 }
 
 async function slow({ url }: Call): Promise<Response> {
-  const ms = parameter(url, "ms", 20, 0, 5_000);
+  const ms = parameter(url, "ms", 20, 0, 10_000);
   await new Promise((resolve) => setTimeout(resolve, ms));
   return Response.json({ waited: ms });
 }

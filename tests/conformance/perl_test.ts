@@ -3,10 +3,11 @@
 
 import assert from "node:assert/strict";
 import { Calls, type Taste } from "./calls.ts";
+import { isEmulated } from "../emulated.ts";
 import { assertSameExposition } from "./exposition.ts";
 import { type Answer, missing, Ours, Peer } from "./oracle.ts";
 
-const calls = 10_000;
+const calls = isEmulated ? 600 : 10_000;
 const perRound = 200;
 
 /** What Perl says of a call in several notes, in the order of its work. */
