@@ -21,6 +21,7 @@ class Checkout implements Disposable {
       "tools/zig.ts",
       "tools/lock.ts",
       "tools/build.ts",
+      "tools/checker.ts",
       "ffi/platforms.ts",
       "ffi/base91.ts",
     ];
