@@ -321,10 +321,20 @@ function start(task: SummaryTask): Deno.ChildProcess {
   const script = new URL("./summary_process.ts", import.meta.url).pathname;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-lock", script, JSON.stringify(task)],
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+}
+
+/** Waits until a process has said this first; what it says later is not read. */
+function said(word: string): (child: Deno.ChildProcess) => Promise<void> {
+  return async ({ stdout }) => {
+    const reader = stdout.getReader();
+    const { value } = await reader.read();
+    assert.equal(new TextDecoder().decode(value), `${word}\n`);
+    await reader.cancel();
+  };
 }
 
 Deno.test("Summary of four processes is within its stated error, with and without a window", async () => {
@@ -334,10 +344,11 @@ Deno.test("Summary of four processes is within its stated error, with and withou
   using prom = new PrometheusTinyShared({ filename });
   for (const [index, values] of shared.entries()) {
     const seeds = [1, 2, 3, 4].map((process) => 10 * index + process);
-    const outputs = await Promise.all(
-      seeds.map((seed) => start({ do: "observe", filename, values, count, seed }).output()),
-    );
-    assert.ok(outputs.every(({ success }) => success));
+    const children = seeds.map((seed) => start({ do: "observe", filename, values, count, seed }));
+    await Promise.all(children.map(said("ready")));
+    for (const { stdin } of children) void stdin.close();
+    const statuses = await Promise.all(children.map(({ status }) => status));
+    assert.ok(statuses.every(({ success }) => success));
     const all = seeds.flatMap((seed) => draw(values, count, seed));
     const sorted = all.toSorted((a, b) => a - b);
     const quantiles = [...allowed.keys()];
@@ -365,6 +376,7 @@ Deno.test("Summary loses no acknowledged observation when its worker is killed",
   for (let round = 0; round < rounds; round++) {
     await Promise.all(Array.from({ length: workers }, async (_, worker) => {
       const child = start({ do: "observe on", filename });
+      void child.stdin.close();
       const enough = 500 + 711 * worker + 97 * round;
       let mine = 0;
       for await (const bytes of child.stdout) {

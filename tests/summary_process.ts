@@ -6,6 +6,10 @@ import { draw, type SummaryTask } from "./observing.ts";
 const task: SummaryTask = JSON.parse(Deno.args[0]);
 const prom = new PrometheusTinyShared({ filename: task.filename });
 if (task.do === "observe") {
+  // Begin when all are there: nobody takes the slot of one that has ended, in whose windows the time of
+  // three minutes ago would be a clock that was set back.
+  console.log("ready");
+  await Deno.stdin.read(new Uint8Array(1));
   const summary = prom.summary(task.values, { quantiles: [0.01, 0.5, 0.99] });
   const windowed = prom.summary(`${task.values}_window`, {
     quantiles: [0.01, 0.5, 0.99],
@@ -20,7 +24,6 @@ if (task.do === "observe") {
     summary.observe(value);
     windowed.observe(value);
   }
-  console.log("done");
 } else {
   const summary = prom.summary("killed", { quantiles: [0.5], maxAgeSeconds: 1, ageBuckets: 16 });
   const one = new Uint8Array([1]);
