@@ -165,43 +165,91 @@ static void mend_series(pts_checker *c) {
 
 /* ---- ranges ------------------------------------------------------------------------------------------ */
 
-static void lose_slack(pts_checker *c, const pts_range *range) {
-  if (range->what == PTS_RANGE_ENTRY) pts_store_relaxed_u8(&c->a->records[range->record].slack, 0);
+/* What runs into something else. */
+typedef struct collisions {
+  uint8_t *records; /* of each record, a bit for what there is of it */
+  uint64_t *bounds; /* a bit for each word of the text where bounds begin */
+  bool *confirmed;  /* of each family, whether a series has its name */
+} collisions;
+
+static void note_collision(pts_checker *c, const pts_range *range) {
+  collisions *found = c->collisions;
+  uint64_t word = range->from / 8;
+  if (range->what == PTS_RANGE_BOUNDS)
+    found->bounds[word / 64] |= 1ull << word % 64;
+  else
+    found->records[range->record] |= (uint8_t)(1u << range->what);
 }
 
-static void drop_bounds(pts_checker *c, uint32_t word) {
+static void confirm_families(const pts_checker *c, bool *confirmed) {
+  const pts_attachment *a = c->a;
+  uint8_t name[PTS_MAX_NAME];
   for (uint32_t n = 0; n < c->used; n++) {
-    const pts_record *record = pts_record_at(c->a, n);
-    if (record && pts_kind_has_bounds(record->kind) && pts_load_relaxed_u32(&record->extra) == word) give_up(c, n);
+    uint32_t length = name_of(a, n, name), number = length ? pts_load_relaxed_u32(&a->records[n].family) : c->used;
+    pts_text text;
+    if (number >= c->used || confirmed[number] || !pts_family_name(a, &a->records[number], &text)) continue;
+    confirmed[number] = pts_text_equal(text, (pts_text){name, length});
   }
 }
 
-/* A family's name was found by its text: what runs into it is wrong. */
-static void drop_range(pts_checker *c, const pts_range *range) {
-  pts_record *record = &c->a->records[range->record];
-  bool is_family = record->kind == PTS_KIND_FAMILY;
-  uint32_t word = (uint32_t)(range->from / 8);
-  if (range->what == PTS_RANGE_BOUNDS)
-    drop_bounds(c, word);
-  else if (range->what == PTS_RANGE_DECLARATION)
-    pts_store_release_u32(&record->extra, 0);
-  else if (range->what == PTS_RANGE_ENTRY && pts_is_free(record))
-    pts_store_relaxed_u32(&record->entry, 0);
-  else if (range->what == PTS_RANGE_BLOCK ? record->place == word : !is_family)
-    give_up(c, range->record);
+static bool has_bounds_at(const pts_record *record, const uint64_t *bounds, uint64_t words) {
+  uint32_t word = pts_load_relaxed_u32(&record->extra);
+  return pts_kind_has_bounds(record->kind) && word < words && bounds[word / 64] >> word % 64 & 1;
+}
+
+/* A name that a series has, too, is right: what runs into that is not. */
+static void drop_colliding(pts_checker *c, const collisions *found, bool spare_confirmed) {
+  const uint8_t entry = 1u << PTS_RANGE_ENTRY, declaration = 1u << PTS_RANGE_DECLARATION;
+  for (uint32_t n = 0; n < c->used; n++) {
+    pts_record *record = pts_record_at(c->a, n);
+    uint8_t what = found->records[n];
+    if (!record) continue;
+    if (record->kind == PTS_KIND_FAMILY) {
+      if (what & declaration) pts_store_release_u32(&record->extra, 0);
+      if (what & entry && !(spare_confirmed && found->confirmed[n])) give_up(c, n);
+    } else if (pts_is_free(record) && what == entry) {
+      pts_store_relaxed_u32(&record->entry, 0);
+    } else if (what || has_bounds_at(record, found->bounds, c->a->text_size / 8)) {
+      give_up(c, n);
+    }
+  }
+}
+
+static void lose_slack(const pts_checker *c, const collisions *found) {
+  for (uint32_t n = 0; n < c->used; n++)
+    if (found->records[n] & 1u << PTS_RANGE_ENTRY) pts_store_relaxed_u8(&c->a->records[n].slack, 0);
+}
+
+/* First only slack is given up, then what is not confirmed, then everything that runs into something. */
+static void mend_ranges_with(pts_checker *c, collisions *found, pts_range *ranges) {
+  uint64_t words = c->a->text_size / 8 / 64 + 1;
+  confirm_families(c, found->confirmed);
+  c->collisions = found;
+  c->overlapping = note_collision;
+  for (int round = 0; round < 3; round++) {
+    int32_t before = c->findings;
+    memset(found->records, 0, c->used);
+    memset(found->bounds, 0, words * sizeof *found->bounds);
+    pts_check_slots(c, ranges);
+    if (round > 0) pts_check_places(c, ranges);
+    if (c->findings == before && round > 0) break;
+    if (round == 0)
+      lose_slack(c, found);
+    else
+      drop_colliding(c, found, round == 1);
+    pts_index_repair(c->a); /* without the slots of what was dropped */
+  }
+  c->overlapping = NULL;
 }
 
 static void mend_ranges(pts_checker *c) {
+  collisions found = {malloc((size_t)c->used + 1), malloc((c->a->text_size / 8 / 64 + 1) * sizeof *found.bounds),
+                      calloc((size_t)c->used + 1, sizeof *found.confirmed)};
   pts_range *ranges = pts_ranges_for(c);
-  if (!ranges) return;
-  pts_checker quiet = *c;
-  quiet.report = &(pts_message){0};
-  quiet.overlapping = lose_slack;
-  pts_check_slots(&quiet, ranges);
-  c->overlapping = drop_range;
-  pts_check_slots(c, ranges);
-  pts_check_places(c, ranges);
-  c->overlapping = NULL;
+  if (found.records && found.bounds && found.confirmed && ranges) mend_ranges_with(c, &found, ranges);
+  free(found.records);
+  free(found.bounds);
+  free(found.confirmed);
   free(ranges);
 }
 
@@ -280,6 +328,7 @@ int32_t pts_mend(pts_attachment *a, pts_message *report) {
   mend_series(&c);
   pts_index_repair(a); /* without the slots of what was dropped */
   mend_ranges(&c);
+  mend_series(&c); /* such whose family was dropped */
   pts_mend_generation(&c);
   mend_shared_blocks(&c);
   mend_own_blocks(&c);

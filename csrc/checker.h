@@ -29,6 +29,7 @@ typedef struct pts_checker {
   bool index_is_ours; /* we hold the index lock: nothing is under change */
   /* Both ranges of which one runs into the other, or one that runs over the end; may be NULL. */
   void (*overlapping)(struct pts_checker *c, const pts_range *range);
+  struct collisions *collisions; /* check_mend.c's */
 } pts_checker;
 
 /* Somebody is in the middle of changing the index, or was killed there: repair mends that. */
