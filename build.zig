@@ -116,9 +116,7 @@ fn addCompiler(b: *std.Build, target: Target, file: []const u8, kind: []const u8
     cc.setName(b.fmt("zig cc {s} {s} {s}", .{ kind, target.name, file }));
     cc.addArgs(&language_flags);
     const is_arm64 = std.mem.startsWith(u8, target.triple, "aarch64");
-    // Where many loads are served. The others are small, so that the package stays below a megabyte.
-    const is_for_speed = target.os == .linux;
-    if (is_for_speed and isFast(file)) {
+    if (isFast(file)) {
         cc.addArg("-O3");
         // Unrolled loops are larger, and no faster where a loop has a few turns only.
         if (!isSearch(file)) cc.addArg("-fno-unroll-loops");
