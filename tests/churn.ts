@@ -6,6 +6,7 @@ import { patience } from "./emulated.ts";
 import { temporaryFolder } from "./opening.ts";
 import { TextLineStream } from "./text_lines.ts";
 import { checkMetrics } from "../tools/checker.ts";
+import { startScript } from "./script.ts";
 
 interface Churned {
   rounds: number;
@@ -19,16 +20,7 @@ class Churner {
   readonly #lines: ReadableStreamDefaultReader<string>;
 
   constructor(...args: string[]) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--allow-all", "--quiet", "--no-lock"],
-        import.meta.resolve("./churn_process.ts"),
-        ...args,
-      ],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    this.#child = startScript(import.meta.resolve("./churn_process.ts"), args);
     this.#input = this.#child.stdin.getWriter();
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream()).getReader();

@@ -7,19 +7,11 @@ import { FastMmap } from "../src/fast_mmap.ts";
 import { isEmulated } from "./emulated.ts";
 import { temporaryFolder } from "./opening.ts";
 import { checkMetrics } from "../tools/checker.ts";
+import { startScript } from "./script.ts";
 
 /** Starts a worker and returns when it has the store and the cache open. */
 async function start(...args: string[]): Promise<Deno.ChildProcess> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--quiet", "--no-lock"],
-      import.meta.resolve("./uptime_process.ts"),
-      ...args,
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+  const child = startScript(import.meta.resolve("./uptime_process.ts"), args);
   const reader = child.stdout.getReader();
   const { done } = await reader.read();
   assert.ok(!done, "a worker ended before it began");

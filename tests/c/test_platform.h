@@ -73,4 +73,17 @@ static inline pts_fd make_file(const char *path) {
   return fd;
 }
 
+/* In the folder that TEST_FOLDER names, or the private one. */
+static inline int run_tests_in_folder(const test_case *tests, size_t count) {
+  const char *chosen = getenv("TEST_FOLDER");
+  bool fell_back;
+  if (chosen != NULL) {
+    snprintf(test_folder, sizeof test_folder, "%s", chosen);
+  } else if (pts_os_private_folder(0, test_folder, sizeof test_folder, &fell_back) != 0) {
+    fprintf(stderr, "no private folder\n");
+    return 1;
+  }
+  return run_tests(tests, count);
+}
+
 #endif

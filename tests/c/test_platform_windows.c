@@ -247,14 +247,4 @@ static const test_case tests[] = {
     {"who else may write is found", who_else_may_write_is_found},
 };
 
-int main(void) {
-  const char *chosen = getenv("TEST_FOLDER");
-  bool fell_back;
-  if (chosen != NULL) {
-    snprintf(test_folder, sizeof test_folder, "%s", chosen);
-  } else if (pts_os_private_folder(0, test_folder, sizeof test_folder, &fell_back) != 0) {
-    fprintf(stderr, "no private folder\n");
-    return 1;
-  }
-  return run_tests(tests, sizeof tests / sizeof *tests);
-}
+int main(void) { return run_tests_in_folder(tests, sizeof tests / sizeof *tests); }
