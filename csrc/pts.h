@@ -34,7 +34,7 @@
 #endif
 
 /* Raised with every change of this header. ffi/symbols.ts expects the same number. */
-#define PTS_ABI_VERSION 2u
+#define PTS_ABI_VERSION 3u
 
 /* One list of failures: value, name (StoreError.code in TypeScript), text. */
 #define PTS_ERRORS(X)                                                                              \
@@ -193,6 +193,26 @@ PTS_EXPORT int32_t pts_observe(uint32_t attachment, uint32_t handle, double valu
 PTS_EXPORT int32_t pts_observe_at(uint32_t attachment, uint32_t handle, double value, double now_ms);
 /* Makes the series exist with the value it would start from (0, or no observations). */
 PTS_EXPORT int32_t pts_touch(uint32_t attachment, uint32_t handle);
+
+/*
+ * Where the caller may make additions itself: while the 32-bit words at series_at and store_at are
+ * series_generation and store_generation, it may add to the double at cell_at as pts_add would, and nobody else
+ * writes that. All three are offsets from base, in a mapping that stays until pts_close.
+ *
+ * Ordering: both words are loaded with acquire before the cell, which is stored with release. An addition counts
+ * as made when the words were loaded, so a look may be used for several, as long as this thread makes no call with
+ * the attachment and synchronises with nobody in between.
+ *
+ * UNSUPPORTED when there is more to an update of this series than to add (then it stays so for this handle, or
+ * until it is removed), or nobody has added to it through the handle since it was looked up or removed.
+ */
+typedef struct pts_direct {
+  uint64_t base; /* an address */
+  uint64_t size; /* of the mapping, in bytes */
+  uint64_t series_at, store_at, cell_at;
+  uint32_t series_generation, store_generation;
+} pts_direct;
+PTS_EXPORT int32_t pts_direct_read(uint32_t attachment, uint32_t handle, pts_direct *out);
 
 /* What an exemplar stands for, beside an update that was made: text is printed labels
  * (`trace_id="x",b="y"`, UTF-8, at most 1,024 bytes), the value says a histogram's bucket. One is kept for a

@@ -257,6 +257,15 @@ export function exemplar(
   return load().pts_exemplar(attachment, handle, value, timestampMs, scratch, written);
 }
 
+/** pts_direct_read into its 14 halves of words. */
+export function directRead(
+  attachment: number,
+  handle: number,
+  out: Uint32Array<ArrayBuffer>,
+): number {
+  return load().pts_direct_read(attachment, handle, out);
+}
+
 /** pts_remove_matching: how many series left, or a failure; `labels` are printed ones. */
 export function removeMatching(
   attachment: number,

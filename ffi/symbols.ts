@@ -8,7 +8,7 @@
  */
 
 /** The version of `csrc/pts.h` that this table belongs to. */
-export const abiVersion = 2;
+export const abiVersion = 3;
 
 /** Every function of `csrc/pts.h`, as `Deno.dlopen` wants it. */
 export const symbols = {
@@ -120,6 +120,14 @@ export const symbols = {
     parameters: [
       "u32", // uint32_t attachment
       "u32", // uint32_t handle
+    ],
+    result: "i32",
+  },
+  pts_direct_read: {
+    parameters: [
+      "u32", // uint32_t attachment
+      "u32", // uint32_t handle
+      "buffer", // pts_direct *out
     ],
     result: "i32",
   },

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DirectCells } from "../ffi/direct.ts";
 import * as native from "../ffi/native.ts";
 import { failureName, failures, StoreError } from "./errors.ts";
 import { insertedLabel, seriesKey } from "./labels.ts";
@@ -46,6 +47,8 @@ export class Store {
   attachment: number = native.NONE;
   /** The most series it can hold. */
   readonly seriesCapacity: number;
+  /** Cells that may be added to without a call. */
+  readonly cells: DirectCells;
   readonly #onWarning: (message: string) => void;
   /** In messages. */
   readonly #where: string;
@@ -68,6 +71,7 @@ export class Store {
     });
     if (result < 0) throw new StoreError(failureName(result), message);
     this.attachment = result;
+    this.cells = new DirectCells((handle, out) => native.directRead(result, handle, out));
     this.#where = filename ?? "the private store";
     this.#onWarning = options.onWarning;
     this.#maxSeries = options.maxSeries ?? 0;
@@ -84,6 +88,7 @@ export class Store {
   close(): void {
     const attachment = this.attachment;
     this.attachment = native.NONE;
+    this.cells.close();
     if (attachment !== native.NONE) native.close(attachment);
   }
 

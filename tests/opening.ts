@@ -1,5 +1,6 @@
 // Runs open_library.ts in a process of its own, for library_test.ts and permissions_test.ts.
 
+import { abiVersion } from "../ffi/symbols.ts";
 import { patience } from "./emulated.ts";
 
 /** How the process is run. */
@@ -15,7 +16,7 @@ export interface Opening {
 }
 
 /** What a line says after the library was opened. */
-export const opened = "version 2";
+export const opened = `version ${abiVersion}`;
 
 const openLibrary = import.meta.resolve("./open_library.ts");
 

@@ -1,5 +1,5 @@
 /**
- * What do `set()` and `inc()` on a kept child of a gauge cost, in each of its modes?
+ * What do `set()` and `inc()` on a kept child of a gauge cost, with and without a value for each worker?
  *
  * @module
  */
@@ -13,11 +13,11 @@ const labels = { room: "kitchen", side: "north" };
 
 export async function* question(): AsyncGenerator<Comparison> {
   using prom = new PrometheusTinyShared();
-  const child = (name: string, mode: GaugeMode) =>
+  const child = (name: string, mode?: GaugeMode) =>
     prom.gauge(name, { ...options, mode }).labels(labels);
-  const set = child("set", "sum");
+  const set = child("set");
   const live = child("live", "livesum");
-  const added = child("added", "sum");
+  const added = child("added");
   const peer = promClientChild(await loadPromClient());
   yield {
     title: "gauge child `set(v)`",

@@ -25,7 +25,7 @@ export async function* question(plan: Plan): AsyncGenerator<Comparison> {
     unit: "ns",
     rounds: 2 * plan.rounds,
     entries: runsOf(
-      [OURS, "C loop", "JS variable", ...peer ? ["prom-client"] : []],
+      [OURS, "ours, eight in turn", "C loop", "JS variable", ...peer ? ["prom-client"] : []],
       () => runScript("child_inc"),
     ),
     ratios: [

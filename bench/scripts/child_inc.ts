@@ -1,4 +1,5 @@
-// Nanoseconds of inc() on a child, of the C loop, of a variable, and of prom-client's child.
+// Nanoseconds of inc() on a child, on eight of them in turn, of the C loop, of a variable, and of prom-client's
+// child.
 
 import { PrometheusTinyShared } from "../../mod.ts";
 import { looped } from "../harness.ts";
@@ -22,12 +23,17 @@ const client = await loadPromClient();
 const limits = openLimits();
 
 function entries() {
-  const child = prom.counter("requests_total", options).labels(labels);
+  const metric = prom.counter("requests_total", options);
+  const child = metric.labels(labels);
+  const eight = Array.from({ length: 8 }, (_, i) => metric.labels({ ...labels, status: `20${i}` }));
   const peer = client && promClientChild(client);
   let variable = 0;
   return [
     looped("ours", (times) => {
       for (let i = 0; i < times; i++) child.inc();
+    }),
+    looped("ours, eight in turn", (times) => {
+      for (let i = 0; i < times; i++) eight[i & 7].inc();
     }),
     looped("C loop", (times) => void limits.limit_add(0, times)),
     looped("JS variable", (times) => {

@@ -109,6 +109,20 @@ function cellPrograms(rules: Rules) {
     yield put(cellOf(shard), (yield load(cellOf(shard))) + amount);
   }
 
+  /** A look by itself, and an addition after it: ffi/direct.ts. */
+  function* look(): Process {
+    const h = yield acquire(HEAD);
+    return h << 4 | (yield acquire(STORE));
+  }
+
+  function* addSeen(shard: number, amount: number, seen: number): Process {
+    const [h, s] = [seen >> 4, seen & 15];
+    if (modeOf(h) === SHARED || (yield load(tagOf(shard))) !== tag(s, h)) {
+      return again(add, shard, amount);
+    }
+    yield put(cellOf(shard), (yield load(cellOf(shard))) + amount);
+  }
+
   function* addShared(amount: number): Process {
     const h = yield acquire(HEAD);
     const s = yield acquire(STORE);
@@ -202,7 +216,7 @@ function cellPrograms(rules: Rules) {
     if (found !== h) return again(exchangeHead, drawn);
   }
 
-  return { add, set, remove, clear, read };
+  return { add, look, addSeen, set, remove, clear, read };
 }
 
 export type { Work };
@@ -215,12 +229,17 @@ export function series(
   change: Partial<Rules> = {},
   equal = false,
 ): Model {
-  const adders = work.flatMap((list, worker) => list.includes("add") ? [worker] : []);
+  const adders = work.flatMap((list, worker) =>
+    list.some((kind) => kind.startsWith("add")) ? [worker] : []
+  );
   if (adders.length >= SHARDS) throw new RangeError("a series model has shards for two that add");
-  const { add, set, remove, clear, read } = cellPrograms({ ...asBuilt, ...change });
+  const { add, look, addSeen, set, remove, clear, read } = cellPrograms({ ...asBuilt, ...change });
   const firstShard = change.shardZeroIsOwned ? 0 : 1;
   return scenario(work, { locations: names, initial, memory, ...fate }, {
     add: (worker, amount) => call(add, adders.indexOf(worker) + firstShard, amount),
+    look: () => call(look),
+    addSeen: (worker, amount, seen) =>
+      call(addSeen, adders.indexOf(worker) + firstShard, amount, seen),
     set: (_, { value }, known) => call(set, value, known),
     remove: () => call(remove),
     clear: () => call(clear),

@@ -12,6 +12,7 @@
  *   T2 no read mixes what was before a remove or clear with what came after
  *   T3 the series exists exactly when an addition since then does
  *   T4 a killed operation changes all or nothing
+ *   T5 additions after one look are additions that all began with it (ffi/direct.ts D2)
  */
 import { series, type Work } from "./cells.ts";
 import { caught, holds } from "./verify.ts";
@@ -32,6 +33,19 @@ const weakWiped: Work[][] = [["add", "add"], ["add", "clear"], ["read"]];
 holds("heads: T1 T2 in weak memory: remove", series(weak, "weak"));
 holds("heads: T1 T2 in weak memory: clear", series(weakWiped, "weak"));
 
+for (const ending of ["remove", "clear", "set"] as const) {
+  const work: Work[][] = [["add", "add twice"], ["add"], [ending], ["read"]];
+  holds(`heads: T5: two additions after one look beside a ${ending}`, series(work, "sc"));
+}
+holds(
+  "heads: T4 T5: one is killed",
+  series([["add twice"], ["remove", "add"]], "sc", { kills: 1 }),
+);
+holds(
+  "heads: T5 in weak memory",
+  series([["add", "add twice"], ["remove"], ["read"]], "weak"),
+);
+
 const impossible = /was read, possible were/;
 caught(
   "heads with the tag before the cell",
@@ -41,6 +55,11 @@ caught(
 caught(
   "heads where a block starts with 0: a kill leaves a series nobody added to",
   series([["add"]], "sc", { kills: 1 }, { startsWithAmount: false }),
+  impossible,
+);
+caught(
+  "heads where an addition begins after the look that it trusts",
+  series([["add", "add late"], ["remove"], ["read"]], "sc"),
   impossible,
 );
 caught(

@@ -53,11 +53,20 @@ export class History {
    * was not acknowledged: it is like one that was killed.
    */
   *run(index: number, action: Op, failed?: number): Generator<Op, number, number> {
-    const begin: Ghost = (g) => {
+    yield* this.begin(index);
+    return yield* this.end(index, action, failed);
+  }
+
+  /** The call begins; another may begin before it ends. */
+  *begin(index: number): Process {
+    yield* this.#edge("begin", (g) => {
       g[0] |= 1 << index;
       g[2 + index] = g[1];
-    };
-    yield* this.#edge("begin", begin);
+    });
+  }
+
+  /** The action that ends the call. */
+  *end(index: number, action: Op, failed?: number): Generator<Op, number, number> {
     const result = yield action;
     const end = ghost((g) => {
       if (result !== failed) g[1] |= 1 << index;

@@ -62,6 +62,9 @@ const DONE = 0, STALE = 1, FULL = 2;
 const FAILED = FULL;
 
 export interface Rules {
+  /** The second addition is ffi/direct.ts's: it looks at the generation only. */
+  direct: boolean;
+  directLooks: boolean;
   /** pts_start_block: a full fence between the tag and the look at the head, that look, the tag back. */
   startFence: boolean;
   startLooks: boolean;
@@ -91,6 +94,8 @@ export interface Rules {
   removeWaits: boolean;
 }
 export const asBuilt: Rules = {
+  direct: false,
+  directLooks: true,
   startFence: true,
   startLooks: true,
   takesTagBack: true,
@@ -131,7 +136,16 @@ function roomPrograms(rules: Rules, ghosts: Ghosts) {
     if (rules.takesTagBack) yield release(tagOf(shard), 0);
     return STALE;
   }
+  /** Into a block of one's own, whose tag is the generation that was seen. */
+  function* addDirectly(shard: number, amount: number): Process {
+    const tag = yield load(tagOf(shard));
+    if (tag === 0) return FAILED;
+    if (rules.directLooks && generationOf(yield acquire(HEAD)) !== tag) return FAILED;
+    yield release(cellOf(shard), (yield load(cellOf(shard))) + amount);
+    return DONE;
+  }
   function* addOnce(shard: number, incarnation: number, amount: number): Process {
+    if (rules.direct && (yield call(addDirectly, shard, amount)) === DONE) return DONE;
     const h = yield acquire(HEAD);
     if (!isOf(h, incarnation)) return STALE;
     if (modeOf(h) === SHARED) return again(addShared, incarnation, amount);

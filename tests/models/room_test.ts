@@ -56,6 +56,18 @@ holds(
   rooms(readBeside, "sc", {}, { drawsFreed: false }),
 );
 
+for (const beside of ["remove A", "set A"] as const) {
+  const work: Task[][] = [["add A", "add A"], ["add B"], [beside]];
+  holds(
+    `room: R1 R2: a direct addition beside a claim and "${beside}"`,
+    rooms(work, "sc", {}, { direct: true }),
+  );
+}
+holds(
+  "room: R1 R2 in weak memory: a direct addition beside a claim",
+  rooms([["add A", "add A"], ["add B"]], "weak", {}, { direct: true }),
+);
+
 const impossible = /was read, possible were/;
 caught(
   "room: a block started without a fence before it looks again",
@@ -105,6 +117,14 @@ caught(
 caught(
   "room: no new incarnation",
   rooms(start, "sc", {}, { raisesIncarnation: false }),
+  impossible,
+);
+caught(
+  "room: a direct addition without a look",
+  rooms([["add A", "add A"], ["add B"], ["remove A"]], "sc", {}, {
+    direct: true,
+    directLooks: false,
+  }),
   impossible,
 );
 caught(
