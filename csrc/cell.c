@@ -381,6 +381,19 @@ static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double am
   return pts_counted(a, h, code);
 }
 
+/* Into a shared cell, as add_shared does it, while it is what the handle has seen. */
+static bool add_seen(const pts_attachment *a, const pts_handle *h, double amount) {
+  uint64_t tag = PTS_TAG(h->generation_seen, PTS_HEAD_GENERATION(h->head_seen));
+  uint64_t *block = h->cell - PTS_CELL_VALUE;
+  while (pts_seen(a, h)) {
+    uint64_t old = pts_load_relaxed_u64(h->cell);
+    uint64_t sum = pts_bits_of(pts_double_of(old) + amount);
+    if (PTS_LIKELY(pts_cas_pair(block, tag, old, tag, sum))) return true;
+    if (pts_load_relaxed_u64(&block[PTS_CELL_TAG]) != tag) return false;
+  }
+  return false;
+}
+
 int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {
   pts_attachment *a = pts_attachment_of(attachment);
   pts_handle *h = pts_handle_of(a, handle);
@@ -389,6 +402,8 @@ int32_t pts_add(uint32_t attachment, uint32_t handle, double amount) {
     add_plain(h->cell, amount);
     return 0;
   }
+  bool shared = h->kind == PTS_KIND_VALUE && (h->fast & (PTS_FAST_SET | PTS_FAST_SWAP));
+  if (shared && add_seen(a, h, amount)) return 0;
   return add_slow(a, h, amount);
 }
 

@@ -74,7 +74,7 @@ static uint32_t name_of(const pts_attachment *a, uint32_t number, uint8_t name[P
   pts_entry entry;
   pts_printed_entry printed;
   if (!record || record->kind == PTS_KIND_FAMILY || pts_is_free(record)) return 0;
-  if (!pts_whole_entry(a, pts_load_relaxed_u32(&record->entry), &entry) || entry.record != number) return 0;
+  if (!pts_entry_whole(a, pts_load_relaxed_u32(&record->entry), &entry) || entry.record != number) return 0;
   if (!pts_record_entry(a, record, &printed) || printed.name_length > PTS_MAX_NAME) return 0;
   const uint8_t *from = printed.printed.bytes, *end = from + printed.printed.length;
   if (printed.quoted) from += 2; /* {"name" */
@@ -110,9 +110,7 @@ static bool name_again(pts_attachment *a, uint32_t number, uint32_t series) {
 
 /* What a family has beside its name. */
 static void mend_declaration(const pts_attachment *a, pts_record *family, uint32_t number) {
-  uint32_t length, parts = pts_family_part_count(a, family);
-  bool whole = parts >= PTS_PART_STATES && pts_family_part(a, family, parts - 1, &length) != NULL;
-  if (!whole) pts_store_release_u32(&family->extra, 0);
+  if (!pts_declaration_is_whole(a, family)) pts_store_release_u32(&family->extra, 0);
   if (pts_load_relaxed_u64(&family->head) > PTS_FAMILY_OVERFLOWS) pts_store_relaxed_u64(&family->head, 0);
   pts_store_relaxed_u32(&family->family, number);
 }
@@ -279,10 +277,19 @@ static void mend_block(pts_checker *c, uint32_t number, const pts_record *record
   }
 }
 
+/* Without a word, and without the lock, for which a repair beside a stopped holder would wait at each record. */
+static bool shared_block_is_sound(const pts_checker *c, uint32_t number, const pts_record *record) {
+  pts_message nobody = {0};
+  pts_checker quiet = {.a = c->a, .report = &nobody, .says = ""};
+  pts_check_block(&quiet, number, record, 0);
+  return quiet.findings == 0;
+}
+
 static void mend_shared_blocks(pts_checker *c) {
   for (uint32_t n = 0; n < c->used; n++) {
     const pts_record *record = pts_record_at(c->a, n);
-    if (!record || record->words == 0 || !lock_series(c, record)) continue;
+    if (!record || record->words == 0 || shared_block_is_sound(c, n, record)) continue;
+    if (!lock_series(c, record)) continue;
     mend_block(c, n, record, 0);
     pts_series_unlock(c->a, record);
   }

@@ -34,20 +34,13 @@ static void mend_text_counts(const pts_attachment *a) {
   pts_store_relaxed_u64(&m->text_used, used);
 }
 
-const uint8_t *pts_whole_entry(const pts_attachment *a, uint32_t word, pts_entry *entry) {
-  const uint8_t *bytes = pts_entry_read(a, word, entry);
-  if (!bytes) return NULL;
-  pts_wanted wanted = pts_entry_wanted(a, entry, bytes);
-  return pts_index_hash(a, &wanted) == entry->hash ? bytes : NULL;
-}
-
 /* How many records there must be, for slots name the entry of the last. */
 static uint32_t records_named(const pts_attachment *a) {
   uint32_t count = 0;
   for (uint32_t slot = 0; slot < a->slot_count; slot++) {
     uint32_t word = pts_load_relaxed_u32(&a->slots[slot]);
     pts_entry entry;
-    if (!word || !pts_whole_entry(a, word, &entry) || entry.kind >= PTS_ENTRY_BOUNDS) continue;
+    if (!word || !pts_entry_whole(a, word, &entry) || entry.kind >= PTS_ENTRY_BOUNDS) continue;
     if (entry.record >= count && entry.record < a->max_records) count = entry.record + 1;
   }
   return count;
@@ -160,7 +153,7 @@ void pts_mend_hashes(const pts_checker *c) {
       pts_entry entry;
       uint32_t word = record ? pts_load_relaxed_u32(&record->entry) : 0;
       if (!word || !pts_entry_read(a, word, &entry) || entry.kind != record->kind || entry.record != n) continue;
-      bool whole = pts_whole_entry(a, word, &entry) != NULL;
+      bool whole = pts_entry_whole(a, word, &entry) != NULL;
       right += whole;
       wrong += !whole;
       if (pass == 0) continue;

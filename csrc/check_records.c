@@ -56,14 +56,16 @@ static void check_bounds(pts_checker *c, uint32_t n, const pts_record *record) {
   }
 }
 
+bool pts_declaration_is_whole(const pts_attachment *a, const pts_record *family) {
+  uint32_t length, parts = pts_family_part_count(a, family);
+  return parts >= PTS_PART_STATES && pts_family_part(a, family, parts - 1, &length) != NULL;
+}
+
 static void check_kind(pts_checker *c, uint32_t n, const pts_record *record) {
   uint32_t extra = pts_load_acquire_u32(&record->extra);
   if (pts_kind_has_bounds(record->kind)) check_bounds(c, n, record);
-  if (record->kind == PTS_KIND_FAMILY && extra) {
-    uint32_t parts = pts_family_part_count(c->a, record), length;
-    bool whole = parts >= PTS_PART_STATES && pts_family_part(c->a, record, parts - 1, &length) != NULL;
-    pts_expect(c, whole, "C2: family %u has a broken declaration", n);
-  }
+  if (record->kind == PTS_KIND_FAMILY && extra)
+    pts_expect(c, pts_declaration_is_whole(c->a, record), "C2: family %u has a broken declaration", n);
   if (pts_has_annex(record)) pts_expect(c, extra % 2 == 0, "C2: record %u has an annex at an odd place", n);
   const pts_record *family = pts_record_at(c->a, pts_load_relaxed_u32(&record->family));
   bool of_family = family && family->kind == PTS_KIND_FAMILY;

@@ -54,6 +54,7 @@ void pts_check_describe(pts_checker *c, const char *path);
 
 void pts_check_counts(pts_checker *c);
 void pts_check_record(pts_checker *c, uint32_t number);
+bool pts_declaration_is_whole(const pts_attachment *a, const pts_record *family);
 
 /* ---- check_ranges.c: C4, C5, C9. ranges: room for all there can be ---- */
 
@@ -75,8 +76,6 @@ void pts_mend_counts(pts_checker *c);
 void pts_mend_shard_marks(const pts_attachment *a); /* after what the places take is known */
 void pts_mend_hashes(const pts_checker *c);
 void pts_mend_generation(const pts_checker *c);
-/* The bytes of an entry as it was written, by its hash; NULL when it is not. */
-const uint8_t *pts_whole_entry(const pts_attachment *a, uint32_t word, pts_entry *entry);
 /* A block in a shard, or NULL when it is not in allocated space. */
 static inline uint64_t *pts_block_in(const pts_attachment *a, uint32_t slot, uint64_t place, uint32_t words) {
   if (place == 0 || (place + words) * 8 > pts_shard_mark(a, slot)) return NULL;

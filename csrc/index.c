@@ -83,6 +83,13 @@ uint32_t pts_index_hash(const pts_attachment *a, const pts_wanted *wanted) {
   return (uint32_t)(hash >> 17);
 }
 
+const uint8_t *pts_entry_whole(const pts_attachment *a, uint32_t word, pts_entry *head) {
+  const uint8_t *bytes = pts_entry_read(a, word, head);
+  if (!bytes) return NULL;
+  pts_wanted wanted = pts_entry_wanted(a, head, bytes);
+  return pts_index_hash(a, &wanted) == head->hash ? bytes : NULL;
+}
+
 static uint32_t first_slot(const pts_attachment *a, uint32_t hash) {
   return (uint32_t)((uint64_t)hash * a->slot_count >> 32);
 }

@@ -176,6 +176,8 @@ uint64_t pts_shard_mark(const pts_attachment *a, uint32_t slot);
 /* The bytes of an entry, checked against the text's allocated part, and a copy of its header, which is
  * what was checked: nobody reads the file's header again. NULL when it is broken. */
 const uint8_t *pts_entry_read(const pts_attachment *a, uint32_t word, pts_entry *head);
+/* Likewise, if it is also as it was written, by its hash. */
+const uint8_t *pts_entry_whole(const pts_attachment *a, uint32_t word, pts_entry *head);
 /* Bytes of an entry after its header, or PTS_NO_SIZE when its fields make no sense. */
 #define PTS_NO_SIZE UINT64_MAX
 uint64_t pts_entry_size(const pts_entry *head);

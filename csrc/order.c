@@ -195,11 +195,8 @@ static uint32_t known_of(const pts_attachment *a, uint32_t n) {
  */
 static bool text_holds(pts_attachment *a, const pts_record *record, uint32_t known) {
   pts_entry entry;
-  const uint8_t *bytes = pts_entry_read(a, pts_load_relaxed_u32(&record->entry), &entry);
-  if (bytes && entry.kind == record->kind) {
-    pts_wanted wanted = pts_entry_wanted(a, &entry, bytes);
-    if (pts_index_hash(a, &wanted) == entry.hash) return true;
-  }
+  const uint8_t *bytes = pts_entry_whole(a, pts_load_relaxed_u32(&record->entry), &entry);
+  if (bytes && entry.kind == record->kind) return true;
   pts_fence_acquire();
   if (known_of(a, (uint32_t)(record - a->records)) == known) pts_damage_at(a, record);
   return false;

@@ -141,6 +141,7 @@ static void an_enum_shows_one_state(void) {
   EXPOSES(p.b, "# TYPE e gauge\ne{a=\"1\",s=\"off\"} 0\ne{a=\"1\",s=\"on\"} 1\n");
   SET(p.b, k, 0);
   EXPOSES(p.a, "# TYPE e gauge\ne{a=\"1\",s=\"off\"} 1\ne{a=\"1\",s=\"on\"} 0\n");
+  CHECK_EQUAL(pts_add((uint32_t)p.b, (uint32_t)k, 1), PTS_E_INVALID);
   SET(p.b, k, -1); /* none of them */
   EXPOSES(p.a, "# TYPE e gauge\ne{a=\"1\",s=\"off\"} 0\ne{a=\"1\",s=\"on\"} 0\n");
   SET_AT(p.b, k, 1, 17);
