@@ -121,7 +121,7 @@ function practise(): void {
     ...{ series: zeros, seriesAt, seriesGeneration },
     ...{ store: zeros, storeGeneration, block, cellAt },
   });
-  for (let i = 0; i < 1000; i++) cell.add(0.5);
+  for (let i = 0; i < 100; i++) cell.add(0.5);
 }
 practise();
 
