@@ -7,7 +7,8 @@
  *     back, room.c I1). None is used twice, so a caller that compares both before each addition needs nobody
  *     to tell it when to stop.
  * I2: a handle with more to do at an addition than to add (a ttl, a shared cell, a worker gauge with a base that is
- *     no sum) is not `fast` for additions and is not given.
+ *     no sum) is not `fast` for additions and is not given. It must have been looked up after its family was
+ *     declared: of a ttl declared later its marks would not be seen, which are no new generation.
  * I3: the addresses stay mapped until pts_close: mappings never move.
  *
  * tests/models/heads_test.ts has a worker whose look is older than its addition.

@@ -203,6 +203,8 @@ PTS_EXPORT int32_t pts_touch(uint32_t attachment, uint32_t handle);
  * as made when the words were loaded, so a look may be used for several, as long as this thread makes no call with
  * the attachment and synchronises with nobody in between.
  *
+ * Of a family that is declared, the handle was looked up after that.
+ *
  * UNSUPPORTED when there is more to an update of this series than to add (then it stays so for this handle, or
  * until it is removed), or nobody has added to it through the handle since it was looked up or removed.
  */

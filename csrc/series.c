@@ -411,11 +411,21 @@ static int32_t fill_handle(pts_attachment *a, pts_handle *h, uint32_t number, co
   return pts_same_series(a, h, pts_load_relaxed_u64(&h->record->head)) ? 0 : PTS_E_DAMAGED;
 }
 
+/* A handle that was made before its family was declared: what the declaration says of its updates. */
+static void hear_of_declaration(const pts_attachment *a, pts_handle *h) {
+  const pts_record copy = pts_record_copy(h->record);
+  if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, &copy)) h->fast = 0;
+  const pts_record *family = pts_record_at(a, copy.family);
+  if (h->flags & PTS_HANDLE_TTL || !family || pts_family_traits(a, family).ttl_ms == 0) return;
+  h->flags |= PTS_HANDLE_TTL;
+  h->fast &= PTS_FAST_UNDECLARED;
+}
+
 /* What was looked up, with the head it had then, as a handle. */
 static int32_t make_handle(pts_attachment *a, uint32_t number, const pts_series_key *key, uint64_t head) {
   pts_handle *h = &a->handles[number];
   if (h->key && pts_same_series(a, h, head)) {
-    if ((h->fast & PTS_FAST_UNDECLARED) && pts_series_declared(a, h->record)) h->fast = 0;
+    hear_of_declaration(a, h);
   } else {
     int32_t code = fill_handle(a, h, number, key, head);
     if (code != 0) h->key = 0;

@@ -15,7 +15,7 @@
  *   cell (removing, giving its place to other labels, closing) is such a call.
  * - D3 Kills. A store that was executed is in the file's memory, whoever is killed then.
  * - D4 Closing. {@linkcode DirectCells.close} is called before the mapping goes: windows then show zeros
- *   instead of the file, and no generation of a series is 0.
+ *   instead of the file, and no generation of a series is 0 (but after 2^32 of them; the store's is none).
  *
  * `tests/models/heads_test.ts` has D2, `tests/direct_test.ts` what else can be seen.
  *
@@ -27,7 +27,7 @@ import { isGranted } from "./permissions.ts";
 /** Whether the processor keeps the order that additions need (D1). */
 export const isDirect: boolean = Deno.build.arch === "x86_64";
 
-/** How much of the mapping is shown at once: V8 counts it as memory in use. Divides a mapping's size. */
+/** How much of the mapping is shown at once: V8 counts it as memory in use. All regions are aligned to it. */
 const WINDOW_BYTES = 65_536;
 
 const noWords = new Int32Array(WINDOW_BYTES / 4);
@@ -145,8 +145,20 @@ export class DirectCells {
 
   /** The cell of a handle, or {@linkcode noCell}. */
   find(handle: number): DirectCell {
-    if (!isDirect || this.#read(handle, struct) !== 0) return noCell;
-    const [seriesAt, cellAt] = [wide(SERIES_AT), wide(CELL_AT)];
+    if (!isDirect) return noCell;
+    try {
+      return this.#read(handle, struct) === 0 ? this.#cell() : noCell;
+    } catch {
+      // The addition before was made: no cell is no reason for it to fail. (Memory, or a program that has
+      // taken `Deno` away.)
+      return noCell;
+    }
+  }
+
+  /** The cell that pts_direct tells of. */
+  #cell(): DirectCell {
+    const seriesAt = wide(SERIES_AT);
+    const cellAt = wide(CELL_AT);
     const series = this.#window(seriesAt - seriesAt % WINDOW_BYTES, WINDOW_BYTES);
     const store = this.#window(wide(STORE_AT), 8);
     const block = this.#window(cellAt - cellAt % WINDOW_BYTES, WINDOW_BYTES);

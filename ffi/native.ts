@@ -257,7 +257,7 @@ export function exemplar(
   return load().pts_exemplar(attachment, handle, value, timestampMs, scratch, written);
 }
 
-/** pts_direct_read into its 14 halves of words. */
+/** pts_direct_read into the halves of its words. */
 export function directRead(
   attachment: number,
   handle: number,

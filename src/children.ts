@@ -175,7 +175,8 @@ function makeClasses({ add, set, observe, touch }: HotCalls): ChildClasses {
     #inc(amount: number, exemplar: Exemplar | undefined): void {
       const text = exemplar === undefined ? undefined : printedExemplar(exemplar);
       if (typeof amount !== "number" || !(amount >= 0 && amount < Infinity)) this.#refuse(amount);
-      if (!direct || !this.cell.add(amount)) this.addByCall(amount);
+      // Without an exemplar that was tried before.
+      if (!direct || text === undefined || !this.cell.add(amount)) this.addByCall(amount);
       if (text !== undefined) this.series.exemplar(this.handle, amount, text);
     }
 

@@ -158,6 +158,35 @@ Deno.test("a child that is removed, cleared, set or declared to expire in betwee
   assert.equal(leaving.value(), 5);
 });
 
+Deno.test(
+  "a child of a metric that got its ttl after its first update stays while it is updated",
+  where,
+  async () => {
+    using prom = new PrometheusTinyShared();
+    prom.inc("late_total", { n: 1 });
+    const child = prom.counter("late_total", { labelNames: ["n"], ttl: "400ms" }).labels({ n: 1 });
+    for (let i = 1; i <= 60; i++) {
+      child.inc();
+      prom.format(); // marks it, and lets it leave 400 ms after that
+      await sleep(20);
+      assert.equal(child.value(), 1 + i);
+    }
+  },
+);
+
+Deno.test("an addition that was made does not fail for want of a cell", () => {
+  using prom = new PrometheusTinyShared();
+  const child = prom.counter("c_total", { labelNames: ["n"] }).labels({ n: 1 });
+  const querySync = Deno.permissions.querySync;
+  Deno.permissions.querySync = () => assert.fail("taken away");
+  try {
+    for (let i = 0; i < 4; i++) child.inc();
+  } finally {
+    Deno.permissions.querySync = querySync;
+  }
+  assert.equal(child.value(), 4);
+});
+
 /** A loop of `times` additions in a thread; removes the series in its midst. Whether it was in time. */
 async function removeInLoop(filename: string, times: number): Promise<boolean> {
   using prom = new PrometheusTinyShared({ filename, initFile: true });

@@ -116,6 +116,12 @@ static void more_than_an_addition_is_refused(void) {
   h = help_series(p.a, PTS_KIND_VALUE, "t{a=\"1\"}");
   ADD(p.a, h, 1);
   CHECK_EQUAL(direct_of(p.a, h, &direct), PTS_E_UNSUPPORTED); /* each update clears a mark */
+  h = help_series(p.a, PTS_KIND_VALUE, "late{a=\"1\"}");
+  ADD(p.a, h, 1);
+  CHECK_EQUAL(help_declare(p.a, "late", "{}", "-.c1000;{}", ""), 0);
+  CHECK_EQUAL(help_series(p.a, PTS_KIND_VALUE, "late{a=\"1\"}"), h);
+  ADD(p.a, h, 1);
+  CHECK_EQUAL(direct_of(p.a, h, &direct), PTS_E_UNSUPPORTED);
   close_pair(&p);
 }
 
