@@ -92,38 +92,23 @@ export class DirectCell {
   }
 }
 
-/** A cell that is never current. */
-function never(): DirectCell {
-  const [series, store, block] = [new Window(), new Window(), new Window()];
-  const [seriesAt, seriesGeneration, storeGeneration, cellAt] = [0, 1, 0, 0];
-  return new DirectCell({
-    ...{ series, seriesAt, seriesGeneration },
-    ...{ store, storeGeneration, block, cellAt },
-  });
+/** A cell of no store, which is current for the generation 0. */
+function cellOfNoStore(seriesGeneration: number): DirectCell {
+  const [zeros, block] = [new Window(), new Window()];
+  block.show(new ArrayBuffer(8));
+  const series = { series: zeros, seriesAt: 0, seriesGeneration };
+  return new DirectCell({ ...series, store: zeros, storeGeneration: 0, block, cellAt: 0 });
 }
 
 /** Stands for a cell that nobody has asked for yet. */
-export const unknownCell: DirectCell = never();
+export const unknownCell: DirectCell = cellOfNoStore(1);
 /** Stands for none: every addition is a call. */
-export const noCell: DirectCell = never();
+export const noCell: DirectCell = cellOfNoStore(1);
 
-/**
- * V8 compiles an addition for the numbers that it has met there. As long as those are whole it goes by
- * way of integers, which takes twice as long, and is compiled again at the first fraction: so it meets
- * fractions first.
- */
-function practise(): void {
-  const block = new Window();
-  block.show(new ArrayBuffer(8));
-  const [seriesAt, seriesGeneration, storeGeneration, cellAt] = [0, 0, 0, 0];
-  const zeros = new Window();
-  const cell = new DirectCell({
-    ...{ series: zeros, seriesAt, seriesGeneration },
-    ...{ store: zeros, storeGeneration, block, cellAt },
-  });
-  for (let i = 0; i < 100; i++) cell.add(0.5);
-}
-practise();
+// V8 compiles an addition for the numbers that it has met there. As long as those are whole it goes by way of
+// integers, which takes twice as long, and is done over at the first fraction: so it meets fractions first.
+const practiceCell = cellOfNoStore(0);
+for (let i = 0; i < 100; i++) practiceCell.add(0.5);
 
 /** pts_direct_read of one attachment. */
 export type ReadDirect = (handle: number, out: Uint32Array<ArrayBuffer>) => number;
