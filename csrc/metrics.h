@@ -293,7 +293,7 @@ uint32_t pts_room_sweep(pts_attachment *a);
  * NOT_FOUND when there is none. template: kind, words, family, extra, head's mode. */
 int32_t pts_room_take(pts_attachment *a, const pts_wanted *wanted, const pts_record *template,
                       uint32_t *number, uint32_t *word);
-/* Wait until a claimed record is decided. */
+/* Wait until a claimed record is decided; DAMAGED when it can never be. */
 int32_t pts_room_wait(pts_attachment *a, const pts_record *record);
 /* Under the index lock, after a takeover: free lists and counts of series. */
 void pts_room_repair(pts_attachment *a, uint32_t used);

@@ -193,9 +193,11 @@ int32_t pts_room_wait(pts_attachment *a, const pts_record *record) {
   if (pts_head_claimed(pts_load_acquire_u64(&record->head))) { /* by nobody: the head was broken */
     pts_damage_at(a, record);
     pts_index_repair(a);
+    /* Nor does a repair decide what it takes for no series: there is no end to wait for. */
+    if (pts_head_claimed(pts_load_acquire_u64(&record->head))) code = PTS_E_DAMAGED;
   }
   pts_index_unlock(a);
-  return 0;
+  return code;
 }
 
 /* Claim the record if no block of it is current, under its lock (I1). */

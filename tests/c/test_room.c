@@ -164,6 +164,24 @@ static void what_nobody_claimed_is_decided_by_whoever_waits(void) {
   unlink(path);
 }
 
+/* Of a record that is also broken otherwise, so that even a repair leaves it: nobody waits for ever. */
+static void what_nobody_can_decide_is_damage(void) {
+  const char *path = in_folder("undecided");
+  int32_t a = open_small(path), used = numbered(a, "v", 1), other = numbered(a, "v", 2);
+  ADD(a, used, 5);
+  ADD(a, other, 6);
+  pts_record *record = record_of(a, used);
+  record->head = claimed(record->head);
+  uint16_t words = record->words;
+  record->words = 0xffff;
+  CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)used), PTS_E_DAMAGED);
+  CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)other), 0);
+  record->words = words;
+  CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)used), 0);
+  pts_close((uint32_t)a);
+  unlink(path);
+}
+
 /* ---- broken free lists ------------------------------------------------------------------------------------------ */
 
 typedef void breaking(help_image *image, pts_record *free_one, uint32_t number, uint32_t *list);
@@ -453,6 +471,7 @@ static const test_case tests[] = {
     {"series without labels keep their room", series_without_labels_keep_their_room},
     {"what is claimed shows until it is decided", what_is_claimed_shows_until_it_is_decided},
     {"what nobody claimed is decided by whoever waits", what_nobody_claimed_is_decided_by_whoever_waits},
+    {"what nobody can decide is damage", what_nobody_can_decide_is_damage},
     {"broken free lists lose nothing and are mended", broken_free_lists_lose_nothing_and_are_mended},
     {"a slack that is too large gives no room", a_slack_that_is_too_large_gives_no_room},
     {"threads churn labels with kept handles", threads_churn_labels_with_kept_handles},
