@@ -15,7 +15,8 @@
 #define PTS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PTS_PREFETCH(p) __builtin_prefetch(p)
 #define PTS_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
-#define PTS_NOINLINE __attribute__((noinline))
+/* Of a slow way: kept out of the fast one, and compiled to be small. */
+#define PTS_COLD __attribute__((noinline, cold))
 
 static inline uint8_t pts_load_relaxed_u8(const uint8_t *p) {
   return __atomic_load_n(p, __ATOMIC_RELAXED);

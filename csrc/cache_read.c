@@ -63,7 +63,7 @@ static inline bool unchanged(const pts_cache *c, const get *g) {
   return pts_load_relaxed_u64(&c->controls[g->page].n) == g->n;
 }
 
-static PTS_NOINLINE int look_locked(pts_cache *c, get *g) {
+static PTS_COLD int look_locked(pts_cache *c, get *g) {
   int32_t code = pts_cache_enter(c, g->page, 0);
   if (code != 0) return code;
   g->n = c->page.n;
@@ -83,7 +83,7 @@ static inline int look(pts_cache *c, get *g) {
 }
 
 /* The last access, at most once a second for an entry, and only if nobody has to be waited for. */
-static PTS_NOINLINE void refresh(pts_cache *c, const get *g) {
+static PTS_COLD void refresh(pts_cache *c, const get *g) {
   uint32_t *last_access = &g->look.entry->last_access;
   if (g->flags & PTS_CACHE_HELD) {
     pts_store_relaxed_u32(last_access, g->now);

@@ -300,7 +300,7 @@ static int32_t set_value(pts_attachment *a, pts_handle *h, double value, double 
   return code;
 }
 
-static PTS_NOINLINE int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
+static PTS_COLD int32_t set_slow(pts_attachment *a, pts_handle *h, double value, double time) {
   bool worker = pts_kind_is_worker_gauge(h->kind);
   if (!worker && h->kind != PTS_KIND_VALUE && h->kind != PTS_KIND_ENUM) return PTS_E_INVALID;
   if (worker && !isnan(time)) return PTS_E_INVALID;
@@ -370,7 +370,7 @@ static int32_t add_value(pts_attachment *a, pts_handle *h, double amount) {
   return code < 0 ? code : 0;
 }
 
-static PTS_NOINLINE int32_t add_slow(pts_attachment *a, pts_handle *h, double amount) {
+static PTS_COLD int32_t add_slow(pts_attachment *a, pts_handle *h, double amount) {
   bool worker = pts_kind_is_worker_gauge(h->kind);
   if (!worker && h->kind != PTS_KIND_VALUE) return PTS_E_INVALID;
   int32_t code;

@@ -44,7 +44,7 @@ static bool only_undeclared(const pts_attachment *a, const pts_handle *h) {
   return (h->fast & PTS_FAST_UNDECLARED) && !(h->flags & PTS_HANDLE_TTL) && h->cell && pts_seen(a, h);
 }
 
-static PTS_NOINLINE int32_t observe_slow(pts_attachment *a, pts_handle *h, double value) {
+static PTS_COLD int32_t observe_slow(pts_attachment *a, pts_handle *h, double value) {
   int32_t code;
   if (h->kind != PTS_KIND_HISTOGRAM) return PTS_E_INVALID;
   do {
@@ -67,7 +67,7 @@ int32_t pts_observe(uint32_t attachment, uint32_t handle, double value) {
   return 0;
 }
 
-static PTS_NOINLINE int32_t observe_at_slow(pts_attachment *a, pts_handle *h, double value, double now_ms) {
+static PTS_COLD int32_t observe_at_slow(pts_attachment *a, pts_handle *h, double value, double now_ms) {
   int32_t code;
   if (h->kind != PTS_KIND_SUMMARY) return PTS_E_INVALID;
   if (h->bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;

@@ -146,7 +146,7 @@ static void begin_window(uint64_t *block, const pts_summary_place *at, const dou
   publish(block, at, at->spare, spare, at->buffer);
 }
 
-PTS_NOINLINE int32_t pts_summary_turn(uint64_t *block, uint32_t words, const double *bounds,
+PTS_COLD int32_t pts_summary_turn(uint64_t *block, uint32_t words, const double *bounds,
                                       double now_ms) {
   pts_summary_place at;
   if (bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;
