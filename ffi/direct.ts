@@ -15,7 +15,8 @@
  *   cell (removing, giving its place to other labels, closing) is such a call.
  * - D3 Kills. A store that was executed is in the file's memory, whoever is killed then.
  * - D4 Closing. {@linkcode DirectCells.close} is called before the mapping goes: windows then show zeros
- *   instead of the file, and no generation of a series is 0 (but after 2^32 of them; the store's is none).
+ *   instead of the file, and neither generation is ever 0 (a series's could be after 2^32 removes, when
+ *   the store's still is not).
  *
  * `tests/models/heads_test.ts` has D2, `tests/direct_test.ts` what else can be seen.
  *
