@@ -2,31 +2,6 @@
 
 #include "test_store.h"
 
-#define ADD(a, h, amount) CHECK_EQUAL(pts_add((uint32_t)(a), (uint32_t)(h), amount), 0)
-#define SET(a, h, value) CHECK_EQUAL(pts_set((uint32_t)(a), (uint32_t)(h), value), 0)
-#define REMOVE(a, h) CHECK_EQUAL(pts_remove((uint32_t)(a), (uint32_t)(h)), 0)
-
-typedef struct pair {
-  const char *path;
-  int32_t a, b; /* two workers of one store */
-} pair;
-
-static pair open_pair(void) {
-  pair p = {.path = in_folder("direct")};
-  unlink(p.path);
-  p.a = help_open(p.path, 0);
-  p.b = help_open(p.path, 0);
-  CHECK(p.a >= 0 && p.b >= 0);
-  return p;
-}
-
-static void close_pair(const pair *p) {
-  pts_close((uint32_t)p->a);
-  pts_close((uint32_t)p->b);
-  CHECK_EQUAL(help_check(p->path, 0, 0), 0);
-  unlink(p->path);
-}
-
 static int32_t direct_of(int32_t a, int32_t h, pts_direct *direct) {
   return pts_direct_read((uint32_t)a, (uint32_t)h, direct);
 }
@@ -45,7 +20,7 @@ static bool add_directly(const pts_direct *d, double amount) {
 }
 
 static void it_adds_as_pts_add_does(void) {
-  pair p = open_pair();
+  pair p = open_pair("direct");
   const uint32_t kinds[] = {PTS_KIND_VALUE, PTS_KIND_LIVE};
   for (int i = 0; i < 2; i++) {
     int32_t h = help_series(p.a, kinds[i], i == 0 ? "v" : "live"), k = help_series(p.b, kinds[i], i == 0 ? "v" : "live");
@@ -80,7 +55,7 @@ static void it_ends_with_either_generation(void) {
     double left; /* NaN: the series is gone, and an addition is direct again afterwards */
   } endings[] = {{ended_by_remove, NAN}, {ended_by_clear, NAN}, {ended_by_set, 7}, {ended_by_stamp, 7}};
   for (int i = 0; i < 8; i++) {
-    pair p = open_pair();
+    pair p = open_pair("direct");
     int32_t h = help_series(p.a, PTS_KIND_VALUE, "v{a=\"1\"}"), k = help_series(p.b, PTS_KIND_VALUE, "v{a=\"1\"}");
     pts_direct direct;
     ADD(p.a, h, 1);
@@ -101,7 +76,7 @@ static void it_ends_with_either_generation(void) {
 }
 
 static void more_than_an_addition_is_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("direct");
   static const double bounds[] = {1, 2};
   pts_direct direct;
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v");
@@ -127,7 +102,7 @@ static void more_than_an_addition_is_refused(void) {
 
 /* The largest over all workers that ever were: the next owner of a slot adds beside what the last one left. */
 static void a_base_that_is_no_sum_is_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("direct");
   pts_direct direct;
   CHECK_EQUAL(help_declare(p.a, "m", "{}", "M.g;{}", ""), 0);
   int32_t h = help_series(p.a, PTS_KIND_LIVE, "m");
@@ -147,7 +122,7 @@ static void a_base_that_is_no_sum_is_refused(void) {
 enum { MANY = 40 };
 
 static void it_reaches_no_other_labels(void) {
-  pair p = open_pair();
+  pair p = open_pair("direct");
   int32_t old[MANY], new[MANY];
   pts_direct direct[MANY];
   char printed[32];
@@ -175,7 +150,7 @@ static void it_reaches_no_other_labels(void) {
 }
 
 static void what_is_no_handle_is_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("direct");
   pts_direct direct;
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v");
   ADD(p.a, h, 1);

@@ -19,38 +19,13 @@ static void exposes_flags(int32_t a, uint32_t flags, const char *expected, const
 #define EXPOSES(a, expected) exposes_flags(a, 0, expected, __FILE__, __LINE__)
 #define EXPOSES_LEXICALLY(a, expected) exposes_flags(a, PTS_RENDER_LEXICAL, expected, __FILE__, __LINE__)
 
-#define ADD(a, h, amount) CHECK_EQUAL(pts_add((uint32_t)(a), (uint32_t)(h), amount), 0)
-#define SET(a, h, value) CHECK_EQUAL(pts_set((uint32_t)(a), (uint32_t)(h), value), 0)
 #define SET_AT(a, h, value, time) CHECK_EQUAL(pts_set_at((uint32_t)(a), (uint32_t)(h), value, time), 0)
 #define OBSERVE(a, h, value) CHECK_EQUAL(pts_observe((uint32_t)(a), (uint32_t)(h), value), 0)
-#define REMOVE(a, h) CHECK_EQUAL(pts_remove((uint32_t)(a), (uint32_t)(h)), 0)
-
-typedef struct pair {
-  const char *path;
-  int32_t a, b; /* two workers of one store */
-} pair;
-
-static pair open_pair(void) {
-  pair p = {.path = in_folder("metrics")};
-  unlink(p.path);
-  p.a = help_open(p.path, 0);
-  p.b = help_open(p.path, 0);
-  CHECK(p.a >= 0 && p.b >= 0);
-  return p;
-}
-
-static void close_pair(const pair *p) {
-  CHECK_EQUAL(help_check(p->path, 0, 0), 0); /* beside the living */
-  pts_close((uint32_t)p->a);
-  pts_close((uint32_t)p->b);
-  CHECK_EQUAL(help_check(p->path, 0, 0), 0);
-  unlink(p->path);
-}
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
 static void additions_of_workers_add_up(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v{a=\"1\"}"), k = help_series(p.b, PTS_KIND_VALUE, "v{a=\"1\"}");
   CHECK(isnan(help_value(p.a, h))); /* looking it up does not make it exist */
   EXPOSES(p.a, "");
@@ -68,7 +43,7 @@ static void additions_of_workers_add_up(void) {
 }
 
 static void a_set_value_is_shared_for_good(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v"), k = help_series(p.b, PTS_KIND_VALUE, "v");
   ADD(p.a, h, 5);
   ADD(p.b, k, 5);
@@ -91,7 +66,7 @@ static void a_set_value_is_shared_for_good(void) {
 }
 
 static void a_timestamp_stays_until_a_set_without_one(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v"), k = help_series(p.b, PTS_KIND_VALUE, "v");
   ADD(p.a, h, 5);
   SET_AT(p.b, k, 3, 1234567890123.0);
@@ -116,7 +91,7 @@ static void a_timestamp_stays_until_a_set_without_one(void) {
 }
 
 static void numbers_print_as_prometheus_prints_them(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static const struct {
     double value;
     const char *line;
@@ -133,7 +108,7 @@ static void numbers_print_as_prometheus_prints_them(void) {
 /* ---- enums and live gauges ------------------------------------------------------------------------------- */
 
 static void an_enum_shows_one_state(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   CHECK_EQUAL(help_declare_enum(p.a, "e", "# TYPE e gauge\n", "s=\"off\"\ns=\"on\""), 0);
   int32_t h = help_series(p.a, PTS_KIND_ENUM, "e{a=\"1\"}"), k = help_series(p.b, PTS_KIND_ENUM, "e{a=\"1\"}");
   EXPOSES(p.a, "# TYPE e gauge\n");
@@ -156,7 +131,7 @@ static void an_enum_shows_one_state(void) {
 }
 
 static void live_parts_merge_and_leave_with_their_worker(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static const char *const names[] = {"sum", "min", "Max"};
   static const double merged[] = {12, 5, 7};
   int32_t h[3], k[3];
@@ -192,7 +167,7 @@ static void set_live_and_die(void *path) {
 }
 
 static void a_killed_workers_part_leaves(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_series(p.a, PTS_KIND_LIVE, "live");
   SET(p.a, h, 1);
   CHECK_EQUAL(help_in_child(set_live_and_die, (void *)(uintptr_t)p.path), SIGKILL);
@@ -204,7 +179,7 @@ static void a_killed_workers_part_leaves(void) {
 /* ---- histograms ------------------------------------------------------------------------------------------ */
 
 static void observations_of_workers_add_up(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_histogram(p.a, "h{a=\"1\"}", two_bounds, 2), k = help_histogram(p.b, "h{a=\"1\"}", two_bounds, 2);
   OBSERVE(p.a, h, 1); /* on the bound is within */
   OBSERVE(p.b, k, 1.5);
@@ -227,7 +202,7 @@ static void observations_of_workers_add_up(void) {
 }
 
 static void every_bound_is_found(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static double bounds[PTS_MAX_BOUNDS];
   for (int i = 0; i < (int)PTS_MAX_BOUNDS; i++) bounds[i] = i;
   for (uint32_t count = 0; count <= PTS_MAX_BOUNDS; count += count < 40 ? 1 : 41) {
@@ -250,7 +225,7 @@ static void every_bound_is_found(void) {
 }
 
 static void other_bounds_with_the_same_labels_unite(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static const double others[] = {1, 3};
   int32_t h = help_histogram(p.a, "h", two_bounds, 2), k = help_histogram(p.b, "h", others, 2);
   CHECK(h >= 0 && k >= 0 && h != k);
@@ -271,7 +246,7 @@ static void other_bounds_with_the_same_labels_unite(void) {
 }
 
 static void bounds_in_disorder_are_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static const double bad[][2] = {{2, 1}, {1, 1}, {NAN, 1}, {1, NAN}, {1, INFINITY}, {-INFINITY, 1}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     CHECK_EQUAL(help_histogram(p.a, "h", bad[i], 2), PTS_E_INVALID);
@@ -280,7 +255,7 @@ static void bounds_in_disorder_are_refused(void) {
 }
 
 static void orders_of_buckets(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   static const double bounds[] = {2.5, 10};
   int32_t h = help_histogram(p.a, "h", bounds, 2), k = help_histogram(p.b, "h{a=\"1\"}", bounds, 2);
   OBSERVE(p.a, h, 1);
@@ -299,7 +274,7 @@ static void orders_of_buckets(void) {
 /* ---- clear, handles, declarations --------------------------------------------------------------------------- */
 
 static void clear_drops_values_and_keeps_declarations(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   CHECK_EQUAL(help_declare(p.a, "v", "{}", "", "# TYPE v counter\n"), 0);
   CHECK_EQUAL(help_declare_enum(p.a, "e", "", "s=\"x\""), 0);
   int32_t h[5];
@@ -324,7 +299,7 @@ static void clear_drops_values_and_keeps_declarations(void) {
 }
 
 static void what_is_no_handle_is_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   int32_t h = help_series(p.a, PTS_KIND_VALUE, "v");
   double value, count;
   uint32_t wrong[] = {(uint32_t)h + 1, 1u << 20, UINT32_MAX};
@@ -345,7 +320,7 @@ static void what_is_no_handle_is_refused(void) {
 }
 
 static void a_declaration_is_made_once(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   uint8_t part[64];
   CHECK_EQUAL(pts_declared((uint32_t)p.a, (const uint8_t *)"v", 1, 0, part, sizeof part), PTS_E_NOT_FOUND);
   CHECK_EQUAL(help_declare(p.a, "v", "{\"type\":1}", "first", "# TYPE v gauge\n"), 0);
@@ -448,7 +423,7 @@ static int32_t series_of(int32_t a, uint32_t kind, uint32_t name, uint32_t serie
 }
 
 static void what_is_too_long_is_refused(void) {
-  pair p = open_pair();
+  pair p = open_pair("metrics");
   CHECK_EQUAL(series_of(p.a, PTS_KIND_VALUE, PTS_MAX_NAME + 1, 2000, 0), PTS_E_TOO_LONG);
   CHECK_EQUAL(series_of(p.a, PTS_KIND_VALUE, 1, PTS_MAX_SERIES_TEXT + 1, 0), PTS_E_TOO_LONG);
   CHECK_EQUAL(series_of(p.a, PTS_KIND_HISTOGRAM, 1, 1, PTS_MAX_BOUNDS + 1), PTS_E_TOO_LONG);

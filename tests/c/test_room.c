@@ -5,9 +5,6 @@
 
 #include <pthread.h>
 
-#define ADD(a, h, amount) CHECK_EQUAL(pts_add((uint32_t)(a), (uint32_t)(h), amount), 0)
-#define SET(a, h, value) CHECK_EQUAL(pts_set((uint32_t)(a), (uint32_t)(h), value), 0)
-
 enum { FITS = 127 }; /* series in the smallest store, beside their family */
 
 static int32_t open_small(const char *path) {
@@ -113,12 +110,19 @@ static void kill_the_claimer(int32_t a) {
   pts_store_release_u64(&attachment->metrics->index_lock.word, PTS_LOCK_WORD(8, 77));
 }
 
+/* A small store with a 5 and a 6. */
+static int32_t open_with_two(const char *path, int32_t *five, int32_t *six) {
+  int32_t a = open_small(path);
+  *five = numbered(a, "v", 1);
+  *six = numbered(a, "v", 2);
+  ADD(a, *five, 5);
+  ADD(a, *six, 6);
+  return a;
+}
+
 static void what_is_claimed_shows_until_it_is_decided(void) {
   const char *path = in_folder("claimed");
-  int32_t a = open_small(path), code;
-  int32_t used = numbered(a, "v", 1), gone = numbered(a, "v", 2);
-  ADD(a, used, 5);
-  ADD(a, gone, 6);
+  int32_t used, gone, a = open_with_two(path, &used, &gone), code;
   CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)gone), 0);
   pts_record *record = record_of(a, used), *other = record_of(a, gone);
   uint64_t before = record->head;
@@ -148,9 +152,7 @@ static void what_is_claimed_shows_until_it_is_decided(void) {
 /* Nobody died with the lock: somebody else's bytes say that it is claimed, and there is no end to wait for. */
 static void what_nobody_claimed_is_decided_by_whoever_waits(void) {
   const char *path = in_folder("unclaimed");
-  int32_t a = open_small(path), used = numbered(a, "v", 1), other = numbered(a, "v", 2);
-  ADD(a, used, 5);
-  ADD(a, other, 6);
+  int32_t used, other, a = open_with_two(path, &used, &other);
   pts_record *record = record_of(a, used);
   record->head = claimed(record->head);
   CHECK_EQUAL(pts_remove((uint32_t)a, (uint32_t)used), 0);
@@ -167,9 +169,7 @@ static void what_nobody_claimed_is_decided_by_whoever_waits(void) {
 /* Of a record that is also broken otherwise, so that even a repair leaves it: nobody waits for ever. */
 static void what_nobody_can_decide_is_damage(void) {
   const char *path = in_folder("undecided");
-  int32_t a = open_small(path), used = numbered(a, "v", 1), other = numbered(a, "v", 2);
-  ADD(a, used, 5);
-  ADD(a, other, 6);
+  int32_t used, other, a = open_with_two(path, &used, &other);
   pts_record *record = record_of(a, used);
   record->head = claimed(record->head);
   uint16_t words = record->words;

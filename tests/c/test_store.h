@@ -27,6 +27,33 @@ static inline pts_usage usage_of(int32_t attachment) {
   return usage;
 }
 
+#define ADD(a, h, amount) CHECK_EQUAL(pts_add((uint32_t)(a), (uint32_t)(h), amount), 0)
+#define SET(a, h, value) CHECK_EQUAL(pts_set((uint32_t)(a), (uint32_t)(h), value), 0)
+#define REMOVE(a, h) CHECK_EQUAL(pts_remove((uint32_t)(a), (uint32_t)(h)), 0)
+
+/* Two workers of one new store; b is negative once it was closed. */
+typedef struct pair {
+  const char *path;
+  int32_t a, b;
+} pair;
+
+static inline pair open_pair(const char *name) {
+  pair p = {.path = in_folder(name)};
+  unlink(p.path);
+  p.a = help_open(p.path, 0);
+  p.b = help_open(p.path, 0);
+  CHECK(p.a >= 0 && p.b >= 0);
+  return p;
+}
+
+static inline void close_pair(const pair *p) {
+  CHECK_EQUAL(help_check(p->path, 0, 0), 0); /* beside the living */
+  pts_close((uint32_t)p->a);
+  if (p->b >= 0) pts_close((uint32_t)p->b);
+  CHECK_EQUAL(help_check(p->path, 0, 0), 0);
+  unlink(p->path);
+}
+
 static inline int open_descriptors(void) {
   int count = 0;
   DIR *entries = opendir("/proc/self/fd");

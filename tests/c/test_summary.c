@@ -11,31 +11,21 @@ static const double forever[] = {0, 1, 0, 0.5, 0.9, 1};
 static const double sliding[] = {4000, 4, 0, 0.5, 0.9, 1};
 enum { COUNT, SUM, MIN, MEDIAN, NINETY, MAX, NUMBERS };
 
-typedef struct pair {
+/* A pair of workers (test_store.h) and the one summary of both. */
+typedef struct summaries {
   const char *path;
-  int32_t a, b; /* two workers of one store */
+  int32_t a, b;
   uint32_t h, k;
-} pair;
+} summaries;
 
-static pair open_pair(const double *bounds) {
-  pair p = {.path = in_folder("summary")};
-  unlink(p.path);
-  p.a = help_open(p.path, 0);
-  p.b = help_open(p.path, 0);
-  int32_t h = help_summary(p.a, "s{a=\"1\"}", bounds, 6), k = help_summary(p.b, "s{a=\"1\"}", bounds, 6);
-  CHECK(p.a >= 0 && p.b >= 0 && h >= 0 && k >= 0);
-  p.h = (uint32_t)h;
-  p.k = (uint32_t)k;
-  return p;
+static summaries open_summaries(const double *bounds) {
+  pair two = open_pair("summary");
+  int32_t h = help_summary(two.a, "s{a=\"1\"}", bounds, 6), k = help_summary(two.b, "s{a=\"1\"}", bounds, 6);
+  CHECK(h >= 0 && k >= 0);
+  return (summaries){two.path, two.a, two.b, (uint32_t)h, (uint32_t)k};
 }
 
-static void close_pair(const pair *p) {
-  CHECK_EQUAL(help_check(p->path, 0, 0), 0); /* beside the living */
-  pts_close((uint32_t)p->a);
-  if (p->b >= 0) pts_close((uint32_t)p->b);
-  CHECK_EQUAL(help_check(p->path, 0, 0), 0);
-  unlink(p->path);
-}
+static void close_summaries(const summaries *p) { close_pair(&(pair){p->path, p->a, p->b}); }
 
 #define OBSERVE(a, h, value, now) CHECK_EQUAL(pts_observe_at((uint32_t)(a), h, value, now), 0)
 
@@ -43,7 +33,7 @@ typedef struct numbers {
   double at[NUMBERS];
 } numbers;
 
-static numbers read_at(const pair *p, double now) {
+static numbers read_at(const summaries *p, double now) {
   numbers n;
   CHECK_EQUAL(pts_quantiles((uint32_t)p->a, p->h, now, n.at, NUMBERS), NUMBERS);
   CHECK(help_count(p->a, (int32_t)p->h) == n.at[COUNT] && help_value(p->a, (int32_t)p->h) == n.at[SUM]);
@@ -53,7 +43,7 @@ static numbers read_at(const pair *p, double now) {
 /* ---- what it counts ----------------------------------------------------------------------------------- */
 
 static void quantiles_are_interpolated_over_workers(void) {
-  pair p = open_pair(forever);
+  summaries p = open_summaries(forever);
   double out[NUMBERS];
   CHECK_EQUAL(pts_quantiles((uint32_t)p.a, p.h, 0, out, NUMBERS), 0); /* looking it up does not make it exist */
   OBSERVE(p.a, p.h, 100, 0);
@@ -64,12 +54,12 @@ static void quantiles_are_interpolated_over_workers(void) {
   numbers n = read_at(&p, 0);
   CHECK(n.at[COUNT] == 5 && n.at[SUM] == 400);
   CHECK(n.at[MIN] == 50 && n.at[MEDIAN] == 80 && n.at[NINETY] == 100 && n.at[MAX] == 100);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 /* Sums and counts are exact at every step, across full buffers too; both ends are kept for good. */
 static void nothing_is_lost_when_buffers_are_merged(void) {
-  pair p = open_pair(forever);
+  summaries p = open_summaries(forever);
   double sum = 0, low = INFINITY, high = -INFINITY;
   uint64_t state = 7;
   for (int i = 1; i <= 5000; i++) {
@@ -83,20 +73,20 @@ static void nothing_is_lost_when_buffers_are_merged(void) {
     CHECK(n.at[COUNT] == i && n.at[SUM] == sum && n.at[MIN] == low && n.at[MAX] == high);
     if (check_failures) break;
   }
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 /* While there is room for all distinct values, nothing is merged: as exact as a sorted list. */
 static void few_distinct_values_are_kept_as_they_are(void) {
-  pair p = open_pair(forever);
+  summaries p = open_summaries(forever);
   for (int i = 0; i < 20000; i++) OBSERVE(i % 2 ? p.a : p.b, p.h, i * 7919 % 200, 0);
   numbers n = read_at(&p, 0);
   CHECK(n.at[MIN] == 0 && n.at[MEDIAN] == 99.5 && n.at[NINETY] == 179.5 && n.at[MAX] == 199);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void it_begins_again_after_remove_and_clear(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   for (int i = 0; i < 300; i++) OBSERVE(p.a, p.h, 1, 5000);
   OBSERVE(p.b, p.k, 1, 5000);
   CHECK_EQUAL(pts_remove((uint32_t)p.b, p.k), 0);
@@ -109,11 +99,11 @@ static void it_begins_again_after_remove_and_clear(void) {
   CHECK_EQUAL(pts_touch((uint32_t)p.b, p.k), 0);
   n = read_at(&p, 5000);
   CHECK(n.at[COUNT] == 0 && n.at[SUM] == 0 && isnan(n.at[MEDIAN]));
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void the_next_owner_of_a_slot_goes_on(void) {
-  pair p = open_pair(forever);
+  summaries p = open_summaries(forever);
   for (int i = 0; i < 200; i++) OBSERVE(p.b, p.k, i, 0);
   pts_close((uint32_t)p.b);
   CHECK(read_at(&p, 0).at[COUNT] == 200);
@@ -122,12 +112,12 @@ static void the_next_owner_of_a_slot_goes_on(void) {
   for (int i = 200; i < 301; i++) OBSERVE(p.b, p.k, i, 0);
   numbers n = read_at(&p, 0);
   CHECK(n.at[COUNT] == 301 && n.at[SUM] == 300 * 301 / 2 && n.at[MEDIAN] == 150 && n.at[MAX] == 300);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 /* A store has room for three such series; forty come and go. */
 static void the_room_of_removed_labels_is_given_to_others(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   int32_t first = -1;
   for (int i = 0; i < 40; i++) {
     char printed[32];
@@ -146,11 +136,11 @@ static void the_room_of_removed_labels_is_given_to_others(void) {
   double out[NUMBERS];
   CHECK_EQUAL(pts_observe_at((uint32_t)p.a, (uint32_t)first, 1, 0), PTS_E_STALE);
   CHECK_EQUAL(pts_quantiles((uint32_t)p.a, (uint32_t)first, 0, out, NUMBERS), PTS_E_STALE);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void it_leaves_when_nobody_observes_for_its_ttl(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   pts_close((uint32_t)p.b);
   p.b = -1;
   CHECK_EQUAL(help_declare(p.a, "t", "{}", "-.s1000;{}", ""), 0);
@@ -170,14 +160,14 @@ static void it_leaves_when_nobody_observes_for_its_ttl(void) {
   OBSERVE(p.a, h, 3, 0);
   CHECK_EQUAL(pts_quantiles((uint32_t)p.a, h, 0, out, NUMBERS), NUMBERS);
   CHECK(out[COUNT] == 1 && out[SUM] == 3);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 /* ---- windows ---------------------------------------------------------------------------------------------- */
 
 /* A worker observes its window's number in each of ten; at any time the last four windows are seen. */
 static void windows_slide_and_count_and_sum_stay(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   for (int window = 0; window < 10; window++) {
     for (int i = 0; i < 150; i++) OBSERVE(p.a, p.h, window, 1000 * window + 6 * i);
     numbers n = read_at(&p, 1000 * window + 900);
@@ -188,11 +178,11 @@ static void windows_slide_and_count_and_sum_stay(void) {
   CHECK(n.at[MIN] == 9 && n.at[MAX] == 9);
   n = read_at(&p, 13000);
   CHECK(n.at[COUNT] == 1500 && isnan(n.at[MIN]) && isnan(n.at[MAX]));
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void windows_begin_with_the_first_observation(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   OBSERVE(p.a, p.h, 1, 700);
   OBSERVE(p.a, p.h, 2, 1699); /* still in the first window */
   CHECK(read_at(&p, 4699).at[MIN] == 1);
@@ -200,11 +190,11 @@ static void windows_begin_with_the_first_observation(void) {
   OBSERVE(p.a, p.h, 3, 2750); /* in the third, on the first one's beat */
   CHECK(read_at(&p, 6699).at[MIN] == 3);
   CHECK(isnan(read_at(&p, 6700).at[MIN]));
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void windows_of_ended_workers_age_alike(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   OBSERVE(p.b, p.k, 1, 1000);
   OBSERVE(p.a, p.h, 5, 3500);
   pts_close((uint32_t)p.b);
@@ -212,11 +202,11 @@ static void windows_of_ended_workers_age_alike(void) {
   CHECK(read_at(&p, 4999).at[MIN] == 1);
   numbers n = read_at(&p, 5000);
   CHECK(n.at[MIN] == 5 && n.at[COUNT] == 2 && n.at[SUM] == 6);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void a_clock_that_is_put_back_does_not_freeze_a_window(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   OBSERVE(p.a, p.h, 1, 1e9);
   OBSERVE(p.a, p.h, 2, 1e9 - 500); /* a little: the same window */
   CHECK(read_at(&p, 1e9 - 500).at[COUNT] == 2 && read_at(&p, 1e9 - 500).at[MAX] == 2);
@@ -224,11 +214,11 @@ static void a_clock_that_is_put_back_does_not_freeze_a_window(void) {
   numbers n = read_at(&p, 5000);
   CHECK(n.at[COUNT] == 3 && n.at[MIN] == 3 && n.at[MAX] == 3);
   CHECK(isnan(read_at(&p, 9000).at[MIN]));
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void numbers_that_are_none_are_refused(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   const double bad[] = {NAN, INFINITY, -INFINITY};
   for (int i = 0; i < 3; i++) {
     CHECK_EQUAL(pts_observe_at((uint32_t)p.a, p.h, bad[i], 1000), PTS_E_INVALID);
@@ -247,11 +237,11 @@ static void numbers_that_are_none_are_refused(void) {
   int32_t value = help_series(p.a, PTS_KIND_VALUE, "v");
   CHECK_EQUAL(pts_observe_at((uint32_t)p.a, (uint32_t)value, 1, 1), PTS_E_INVALID);
   CHECK_EQUAL(pts_quantiles((uint32_t)p.a, (uint32_t)value, 1, out, NUMBERS), PTS_E_INVALID);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static void bounds_are_part_of_the_series_and_checked(void) {
-  pair p = open_pair(forever);
+  summaries p = open_summaries(forever);
   CHECK(help_summary(p.a, "s{a=\"1\"}", forever, 5) != (int32_t)p.h /* a quantile less */);
   CHECK(help_summary(p.a, "u", forever, 2) >= 0); /* without quantiles */
   double many[PTS_MAX_QUANTILES + 3] = {0, 1};
@@ -262,7 +252,7 @@ static void bounds_are_part_of_the_series_and_checked(void) {
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     CHECK_EQUAL(help_summary(p.a, "t", wrong[i], 3), PTS_E_INVALID);
   CHECK_EQUAL(help_summary(p.a, "t", forever, 1), PTS_E_INVALID);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 /* ---- how exact it is -------------------------------------------------------------------------------------- */
@@ -440,7 +430,7 @@ static void readers_see_whole_observations_only(void) {
 /* ---- damage ------------------------------------------------------------------------------------------------ */
 
 static void a_broken_block_is_found_and_harms_nobody(void) {
-  pair p = open_pair(sliding);
+  summaries p = open_summaries(sliding);
   for (int i = 0; i < 500; i++) OBSERVE(p.a, p.h, i, 10 * i);
   help_image image;
   CHECK(help_map(p.path, &image));
@@ -469,7 +459,7 @@ static void a_broken_block_is_found_and_harms_nobody(void) {
   CHECK(read_at(&p, 5000).at[COUNT] == 1);
   free(whole);
   help_unmap(&image);
-  close_pair(&p);
+  close_summaries(&p);
 }
 
 static const test_case tests[] = {
