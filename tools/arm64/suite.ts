@@ -39,7 +39,7 @@ const filesOfRun = 8;
 /** How many of them run at once: each of their tests waits for other processes at times. */
 const lanes = 2;
 
-const limitMinutes = 8;
+const limitMinutes = 12;
 
 const platform = "linux_aarch64";
 
