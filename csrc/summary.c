@@ -147,7 +147,7 @@ static void begin_window(uint64_t *block, const pts_summary_place *at, const dou
 }
 
 PTS_COLD int32_t pts_summary_turn(uint64_t *block, uint32_t words, const double *bounds,
-                                      double now_ms) {
+                                  double now_ms) {
   pts_summary_place at;
   if (bounds[PTS_BOUND_MAX_AGE] > 0 && !isfinite(now_ms)) return PTS_E_INVALID;
   if (!pts_summary_locate(pts_load_relaxed_u64(&block[PTS_CELL_SUMMARY_P]), words, &at)) return PTS_E_DAMAGED;

@@ -49,12 +49,13 @@ async function inFlight(
       Array.from({ length: count }, () => request().then((r) => `${r.status}`, () => "cut off")),
     );
     let answered = false;
+    let areSeen = false;
     outcomes.then(() => answered = true);
-    while (!answered) {
-      const seen = (await server.metrics()).get("http_requests_in_flight");
-      if (seen === count) return { outcomes };
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(async () => {
+      areSeen = (await server.metrics()).get("http_requests_in_flight") === count;
+      return areSeen || answered;
+    }, 60_000);
+    if (areSeen) return { outcomes };
   }
   throw new Error(`${count} requests were never seen in flight together:\n${server.text}`);
 }
